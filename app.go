@@ -1,0 +1,215 @@
+package burdock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+)
+
+// An App is one application of a graph: its state and where it stands. New, Resume and Open make one; none of them
+// writes anything. It serves one Run or Steps at a time; its other methods may be called at any time.
+type App struct {
+	graph *Graph
+	tree  *tree
+	run   *runner
+	base  *schema // the graph's keys and those of Options.State
+	busy  atomic.Bool
+	epoch int64 // of the last claim; 0 before the first
+	fresh bool  // made by New: it must not exist
+	blank []slot
+
+	mu        sync.Mutex
+	committed State
+	outcome   *Outcome
+}
+
+// New makes an application that does not exist yet. It fails with ErrExists if the store has its id, and otherwise with
+// everything that is wrong with the graph and the options, including keys that some path reads before anything wrote
+// them.
+func New(ctx context.Context, g *Graph, opts *Options) (*App, error) {
+	a, err := newApp(g, opts)
+	if err != nil {
+		return nil, err
+	}
+	a.fresh = true
+	if a.tree.store == nil {
+		return a, nil
+	}
+	switch _, err := a.tree.store.Load(ctx, Ref{App: a.tree.root, Seq: -1}); {
+	case err == nil:
+		return nil, fmt.Errorf("application %q: %w; use Resume or Open to go on with it", a.tree.root, ErrExists)
+	case !errors.Is(err, ErrNotFound):
+		return nil, &StoreError{Op: "load", App: a.tree.root, Err: err}
+	}
+	return a, nil
+}
+
+// Resume goes on with an application that the store has. It fails with ErrNotFound if there is none, and with
+// ErrGraphChanged, naming the differences, if it was made by a graph of another hash. Options.State only says the types
+// of keys that the graph does not use.
+func Resume(ctx context.Context, g *Graph, opts *Options) (*App, error) {
+	if opts == nil || opts.ID == "" || opts.Cascade.Store == nil {
+		return nil, errors.New("burdock: Resume needs Options.ID and Options.Cascade.Store")
+	}
+	a, err := newApp(g, opts)
+	if err != nil {
+		return nil, err
+	}
+	return a, a.reload(ctx)
+}
+
+// Open resumes the application if the store has it, and otherwise makes it.
+func Open(ctx context.Context, g *Graph, opts *Options) (*App, error) {
+	a, err := newApp(g, opts)
+	if err != nil {
+		return nil, err
+	}
+	if a.tree.store == nil {
+		return a, nil
+	}
+	if err := a.reload(ctx); err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	return a, nil
+}
+
+func newApp(g *Graph, opts *Options) (*App, error) {
+	if g == nil {
+		return nil, errors.New("burdock: the graph is nil")
+	}
+	if opts == nil {
+		opts = &Options{}
+	}
+	p, err := g.plan()
+	if err := errors.Join(err, opts.check()); err != nil {
+		return nil, err
+	}
+	a := &App{graph: g, tree: &tree{
+		root: opts.ID, project: opts.Project, partition: opts.Partition,
+		store: opts.Cascade.Store, tracker: opts.Cascade.Tracker, logger: opts.Logger, grace: opts.Grace,
+	}}
+	if a.tree.root == "" {
+		a.tree.root = newID()
+	}
+	if a.tree.logger == nil {
+		a.tree.logger = slog.Default()
+	}
+	if opts.MaxConcurrency > 0 {
+		a.tree.tokens = make(chan struct{}, opts.MaxConcurrency)
+	}
+	if err := a.begin(p, opts); err != nil {
+		return nil, fmt.Errorf("application %q of graph %q: %w", a.tree.root, g.name, err)
+	}
+	return a, nil
+}
+
+// begin puts the application at its beginning.
+func (a *App) begin(p *plan, opts *Options) (err error) {
+	if a.tree.config, err = p.check("Options.Given", opts.Given); err != nil {
+		return err
+	}
+	initial := opts.State
+	if initial.sch == nil {
+		initial.sch = newSchema()
+	}
+	if a.base, err = p.extended(initial.sch); err != nil {
+		return fmt.Errorf("Options.State: %w", err)
+	}
+	given := initial.in(a.base)
+	a.blank = given.copied()
+	for i, s := range a.blank {
+		if !s.set() {
+			continue
+		}
+		k := &a.base.keys[i]
+		if a.blank[i].v, err = k.codec.Normalize(s.v); err == nil {
+			err = k.codec.Valid(a.blank[i].v)
+		}
+		if err != nil {
+			return fmt.Errorf("Options.State: key %q: %w", k.name, err)
+		}
+		a.blank[i].tail = nil
+	}
+	a.run = a.runner(p)
+	if err := errors.Join(p.unwritten(initial.Has, nil, "")...); err != nil {
+		return err
+	}
+	a.commit()
+	return nil
+}
+
+// runner returns a runner at the beginning.
+func (a *App) runner(p *plan) *runner {
+	return &runner{tree: a.tree, plan: p, sch: a.base, vals: a.blank, next: p.start}
+}
+
+// commit makes the runner's state the committed one.
+func (a *App) commit() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.committed = a.run.state()
+}
+
+// reload puts the application where the store says it stands.
+func (a *App) reload(ctx context.Context) error {
+	rec, err := readRecord(ctx, a.tree.store, a.tree.root)
+	if err != nil {
+		return err
+	}
+	if rec.last.GraphHash != a.graph.Hash() {
+		return a.graphChanged(ctx, &rec.last)
+	}
+	r := a.runner(a.run.plan)
+	if r.sch, r.vals, err = rec.state(a.base); err != nil {
+		return err
+	}
+	if err := r.position(rec); err != nil {
+		return err
+	}
+	a.fresh, a.run = false, r
+	a.commit()
+	return nil
+}
+
+// ID returns the application's id.
+func (a *App) ID() string { return a.tree.root }
+
+// Graph returns the graph that the application runs.
+func (a *App) Graph() *Graph { return a.graph }
+
+// State returns the last committed state.
+func (a *App) State() State {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.committed
+}
+
+// Outcome returns how the last Run or Steps came back, or nil.
+func (a *App) Outcome() *Outcome {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.outcome
+}
+
+// Pending yields all steps that waited for inputs when the last Run or Steps came back.
+func (a *App) Pending(ctx context.Context) iter.Seq2[Pending, error] {
+	return func(yield func(Pending, error) bool) {
+		out := a.Outcome()
+		if out == nil {
+			return
+		}
+		for _, p := range out.Pending {
+			if err := ctx.Err(); err != nil {
+				yield(Pending{}, err)
+				return
+			}
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,261 @@
+package burdock
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strconv"
+	"time"
+
+	"github.com/burdock-go/burdock/internal/bind"
+	"github.com/burdock-go/burdock/internal/fan"
+)
+
+// A branch is one sub-application of a visit.
+type branch struct {
+	run    runner
+	node   *fan.Node[branch] // that this branch is in
+	plan   *branchPlan
+	sub    reflect.Value // the window it begins with
+	given  []slot        // its initial state
+	known  sources       // its inputs when it began
+	named  string        // the key, unless it is the index
+	parts  []string      // the key's parts, if there are several
+	index  int64
+	print  string // fingerprint, computed only for who is recorded or tracked
+	result []load
+	out    any // a *Res
+	err    error
+	status Status
+	began  time.Time
+}
+
+// maxKey is the length in bytes that a key may have.
+const maxKey = 4096
+
+// init prepares the branch for a task of the visit.
+func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
+	b.node, b.index, b.sub = n, n.Index, t.sub
+	b.plan = v.node.branches[t.run]
+	b.run = runner{tree: v.run.tree, plan: b.plan.plan, visit: v, branch: b, sch: b.plan.sch, next: b.plan.plan.start}
+	b.result = b.plan.result
+	b.run.sources = sources{events: v.events, config: v.run.tree.config}
+	if b.plan.begin == nil {
+		if err := b.beginState(); err != nil {
+			return err
+		}
+	} else if err := b.beginWindow(); err != nil {
+		return err
+	}
+	b.run.vals, b.known = b.given, b.run.sources
+	return b.initKey(t)
+}
+
+// beginWindow makes the initial state of the fields of a window.
+func (b *branch) beginWindow() error {
+	b.given = make([]slot, len(b.plan.sch.keys))
+	for i := range b.plan.begin {
+		s := &b.plan.begin[i]
+		v := s.field.Value(b.sub)
+		if s.field.OmitZero && v.IsZero() {
+			continue
+		}
+		v, err := s.codec.Normalize(v)
+		if err == nil {
+			err = s.codec.Valid(v)
+		}
+		if err != nil {
+			return fmt.Errorf("field %s of the window of branch %d: %w", s.field.Go, b.index, err)
+		}
+		clip(v)
+		b.given[s.slot] = slot{v: v}
+	}
+	for i := range b.plan.inputs {
+		in := &b.plan.inputs[i]
+		v := in.field.Value(b.sub)
+		if v.IsZero() {
+			continue
+		}
+		if who := b.plan.plan.bound[in.field.Name]; who != "" {
+			return fmt.Errorf("field %s of the window of branch %d gives input %q, which %s binds; leave one of them out", in.field.Go, b.index, in.field.Name, who)
+		}
+		if b.run.sources.window == nil {
+			b.run.sources.window = values{}
+		}
+		b.run.sources.window[in.field.Name] = v
+	}
+	return nil
+}
+
+// beginState makes the initial state of a State that the user made.
+func (b *branch) beginState() error {
+	s := *b.sub.Addr().Interface().(*State)
+	if s.err != nil {
+		return s.err
+	}
+	if s.sch == nil {
+		s.sch = newSchema()
+	}
+	sch, err := b.plan.plan.extended(s.sch)
+	if err != nil {
+		return fmt.Errorf("the state of branch %d: %w", b.index, err)
+	}
+	given := s.in(sch)
+	b.run.sch, b.given = sch, given.vals
+	for i, v := range b.given {
+		if !v.set() {
+			continue
+		}
+		if v.v, err = sch.keys[i].codec.Normalize(v.v); err != nil {
+			return fmt.Errorf("key %q of the state of branch %d: %w", sch.keys[i].name, b.index, err)
+		}
+	}
+	b.result, err = resultOf(b.run.visit.par.res, sch)
+	return err
+}
+
+// resultOf resolves the result window in the schema of a state that was not known when the graph was made.
+func resultOf(res reflect.Type, sch *schema) ([]load, error) {
+	w, _ := bind.Of(res, bind.Result)
+	var out []load
+	for i := range w.Fields {
+		f := &w.Fields[i]
+		slot, ok := sch.index[f.Name]
+		switch {
+		case ok && sch.keys[slot].typ != f.Type:
+			return nil, fmt.Errorf("result %s reads key %q as %s, but it is %s", windowName(res), f.Name, f.Type, sch.keys[slot].typ)
+		case ok:
+			out = append(out, load{f, slot, f.Optional})
+		case !f.Optional:
+			return nil, fmt.Errorf("result %s reads key %q, which the branch neither begins with nor writes", windowName(res), f.Name)
+		}
+	}
+	return out, nil
+}
+
+// initKey reads the key out of the window's key fields, or takes the task's.
+func (b *branch) initKey(t task) error {
+	b.named = t.key
+	if len(b.plan.keys) == 0 {
+		return nil
+	}
+	var parts []string
+	if t.key != "" {
+		parts = append(parts, t.key)
+	}
+	for _, f := range b.plan.keys {
+		text, err := bind.KeyText(f.Value(b.sub))
+		switch {
+		case err != nil:
+			return fmt.Errorf("field %s of branch %d: %w", f.Go, b.index, err)
+		case text == "" || len(text) > maxKey:
+			return fmt.Errorf("field %s of branch %d is a key of %d bytes (%.40q); a key has 1 to %d", f.Go, b.index, len(text), text, maxKey)
+		}
+		parts = append(parts, text)
+	}
+	b.named = parts[0]
+	if len(parts) > 1 {
+		b.parts = parts
+		b.named = b.pathKey()
+	}
+	return nil
+}
+
+// key returns the branch's key: the key fields or the action's name, else the index.
+func (b *branch) key() string {
+	if b.named == "" {
+		return strconv.FormatInt(b.index, 10)
+	}
+	return b.named
+}
+
+func (b *branch) keyParts() []string {
+	if b.parts == nil {
+		return []string{b.key()}
+	}
+	return append([]string(nil), b.parts...)
+}
+
+func (b *branch) sch() *schema { return b.run.sch }
+
+// collect reads what reduce will be given out of the branch's final state.
+func (b *branch) collect(vals []slot) (any, error) {
+	l := loader{b.result, vals}
+	if missing := l.missing(); missing != nil {
+		return nil, fmt.Errorf("the result %s reads keys %q, which have no value at the end of branch %q", windowName(b.run.visit.par.res), missing, b.plan.name)
+	}
+	return b.run.visit.par.collect(l), nil
+}
+
+// identify computes what records and events of the branch need.
+func (b *branch) identify() {
+	r := &b.run
+	if r.records() || r.listens() {
+		b.print = b.fingerprint()
+		r.id = branchID(r.visit.id, r.visit.seq, b.plan.name, b.key(), b.print)
+	}
+}
+
+// runBranch is the body of a worker: it runs a branch to its end.
+func (v *visit) runBranch(n *fan.Node[branch], vanished bool) {
+	b := &n.B
+	r := &b.run
+	if !vanished {
+		r.holds = r.tree.tokens != nil
+		if r.listens() {
+			b.began = now()
+			r.emitApp(v.ctx, EventBranchStarted, nil)
+		}
+	}
+	end, err := r.advance(v.ctx, nil, vanished)
+	r.release()
+	v.settle(b, end, err)
+}
+
+// settle hands the end of a branch to the visit.
+func (v *visit) settle(b *branch, end ending, err error) {
+	switch end {
+	case endDone:
+		b.status = StatusCompleted
+	case endWaiting:
+		b.status = StatusWaiting
+	case endFailed:
+		b.status = StatusFailed
+	default:
+		b.status = StatusCancelled
+	}
+	if err != nil {
+		b.err = &BranchError{Path: b.run.path(), Key: b.key(), Index: b.index, Err: err}
+	}
+	b.tell(v.ctx)
+	switch end {
+	case endWaiting:
+		v.waits(b)
+		v.fan.Suspend(b.node)
+		return
+	case endFailed:
+		v.failed(b)
+	case endFatal:
+		v.fan.Stop(err)
+	}
+	b.forget()
+	v.fan.Finish(b.node)
+}
+
+// tell emits the event of the branch's end.
+func (b *branch) tell(ctx context.Context) {
+	if !b.run.listens() {
+		return
+	}
+	b.run.emitApp(ctx, EventBranchEnded, func(e *Event) {
+		e.Status, e.Started, e.Join = b.status, b.began, b.node.Join
+		if b.err != nil {
+			e.Error = validUTF8(b.err.Error())
+		}
+	})
+}
+
+// forget drops what an ended branch needs no more, since its result may wait long for its turn.
+func (b *branch) forget() {
+	b.run.vals, b.run.cur = nil, current{}
+}

@@ -1,0 +1,256 @@
+package burdock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+)
+
+// Run runs steps until the application ends, halts, waits for an input, fails or ctx ends. What a step wrote is
+// committed before the next one begins.
+//
+// The error of a failed step is a *StepError; the application stands before that step, and the next Run tries it again.
+// When ctx ends the running functions are cancelled and waited for; the error wraps context.Cause(ctx). A *StoreError
+// means that something could not be saved or read, ErrConflict that somebody else advances the application. With any
+// error the Outcome says where the application stands; it is nil only if nothing ran.
+func (a *App) Run(ctx context.Context, opts ...RunOption) (*Outcome, error) {
+	return a.call(ctx, opts, nil)
+}
+
+// Steps runs like Run and yields each step of the root when it has ended and is committed. Leaving the loop pauses the
+// application after that step. A step that ends the run with an error comes with that error; an error without a step
+// comes with the zero Step.
+func (a *App) Steps(ctx context.Context, opts ...RunOption) iter.Seq2[Step, error] {
+	return func(yield func(Step, error) bool) {
+		p := &pipe{steps: make(chan Step), more: make(chan bool), done: make(chan struct{})}
+		ctx, cancel := context.WithCancelCause(ctx)
+		var last error
+		go func() {
+			defer close(p.done)
+			_, last = a.call(ctx, opts, p.step)
+		}()
+		told := p.deliver(yield, func() { cancel(ErrPaused) })
+		cancel(nil)
+		if last != nil && told != nil && !errors.Is(told, last) && !errors.Is(last, ErrPaused) {
+			yield(Step{}, last)
+		}
+	}
+}
+
+// A pipe hands steps from the goroutine that runs to the one that reads.
+type pipe struct {
+	steps chan Step
+	more  chan bool
+	done  chan struct{}
+}
+
+// step hands over one step and waits until the reader asks for the next.
+func (p *pipe) step(s Step) bool {
+	p.steps <- s
+	return <-p.more
+}
+
+// errNothingTold says that the reader has been given no error.
+var errNothingTold = errors.New("no error was told")
+
+// deliver yields steps until the run has ended. It returns the error that the reader was given, errNothingTold if there
+// was none, or nil if the reader has left. If yield panics the run is cancelled and waited for.
+func (p *pipe) deliver(yield func(Step, error) bool, cancel func()) (told error) {
+	waiting := false
+	defer func() {
+		cancel()
+		if waiting {
+			p.more <- false
+		}
+		for {
+			select {
+			case <-p.steps:
+				p.more <- false
+			case <-p.done:
+				return
+			}
+		}
+	}()
+	told = errNothingTold
+	for {
+		select {
+		case s := <-p.steps:
+			waiting = true
+			if !yield(s, s.Err) {
+				return nil
+			}
+			waiting = false
+			if s.Err != nil {
+				told = s.Err
+			}
+			p.more <- true
+		case <-p.done:
+			return told
+		}
+	}
+}
+
+// call is one Run or Steps.
+func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) bool) (_ *Outcome, err error) {
+	if !a.busy.CompareAndSwap(false, true) {
+		return nil, fmt.Errorf("application %q runs already in this process: %w", a.tree.root, ErrConflict)
+	}
+	defer a.busy.Store(false)
+	var o runOptions
+	for _, opt := range opts {
+		if opt == nil {
+			return nil, errors.New("burdock: a nil RunOption")
+		}
+		opt.applyRun(&o)
+	}
+	h, err := a.graph.hooks(&o)
+	events, inputErr := a.run.plan.check("Run", o.given...)
+	if err := errors.Join(err, inputErr); err != nil {
+		return nil, err
+	}
+	h.stepped = stepped
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	release, err := a.claim(ctx, cancel)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return a.conduct(ctx, events, h)
+}
+
+// conduct runs the application under its claim.
+func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, error) {
+	r := a.run
+	r.sources = sources{events: events, config: a.tree.config}
+	r.pending = nil
+	if err := r.recall(r.recalled, r.status == StatusRunning); err != nil {
+		return nil, err
+	}
+	if len(r.unsaved) > 0 {
+		if err := r.commit(ctx); err != nil {
+			return a.finished(endFatal, err), err
+		}
+		a.commit()
+	}
+	r.emitApp(ctx, EventAppStarted, nil)
+	end, err := a.drive(ctx, h)
+	out := a.finished(end, err)
+	r.emitApp(ctx, EventAppEnded, func(e *Event) {
+		e.Stop = out.Stop
+		if err != nil {
+			e.Error = validUTF8(err.Error())
+		}
+	})
+	return out, err
+}
+
+// drive advances the root on a goroutine of its own, which runtime.Goexit may end and another one replace.
+func (a *App) drive(ctx context.Context, h *hooks) (end ending, err error) {
+	done := make(chan struct{})
+	var host func(vanished bool)
+	host = func(vanished bool) {
+		returned := false
+		defer func() {
+			if returned {
+				close(done)
+			} else {
+				go host(true)
+			}
+		}()
+		end, err = a.run.advance(ctx, h, vanished)
+		returned = true
+	}
+	go host(false)
+	<-done
+	a.run.release()
+	return end, err
+}
+
+// finished makes the outcome of a call.
+func (a *App) finished(end ending, err error) *Outcome {
+	r := a.run
+	if end != endFatal {
+		a.commit()
+	}
+	out := &Outcome{Stop: stops[end], Action: r.last, Seq: r.seq, Err: err, State: a.State()}
+	if r.next != nil {
+		out.Next = r.next.action.name
+	}
+	out.Unused = slices.Sorted(maps.Keys(r.sources.events))
+	switch {
+	case end == endWaiting:
+		out.Pending = r.pending
+	case end == endHalted && r.halted == "":
+		out.Stop = StopHaltedAfter
+	}
+	a.mu.Lock()
+	a.outcome = out
+	a.mu.Unlock()
+	return out
+}
+
+var stops = map[ending]Stop{
+	endDone: StopDone, endFailed: StopFailed, endCancelled: StopCancelled, endWaiting: StopWaiting,
+	endHalted: StopHaltedBefore, endPaused: StopPaused, endFatal: StopCancelled,
+}
+
+// claim takes the right to advance the application, and reads it again if somebody else has advanced it since.
+func (a *App) claim(ctx context.Context, cancel context.CancelCauseFunc) (release func() error, err error) {
+	t := a.tree
+	if t.store == nil {
+		t.begin(Fence{}, cancel)
+		return func() error { return nil }, nil
+	}
+	claim, err := t.store.Claim(ctx, t.root)
+	if err != nil {
+		return nil, &StoreError{Op: "claim", App: t.root, Err: err}
+	}
+	fence := claim.Fence()
+	t.begin(fence, cancel)
+	over := make(chan struct{})
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-claim.Lost():
+			t.fail(fmt.Errorf("application %q: its claim was lost: %w", t.root, ErrConflict))
+		case <-over:
+		}
+	}()
+	release = func() error {
+		close(over)
+		<-watched
+		if err := claim.Release(context.WithoutCancel(ctx)); err != nil {
+			return &StoreError{Op: "release", App: t.root, Err: err}
+		}
+		return nil
+	}
+	if err := a.follow(ctx, fence.Epoch); err != nil {
+		return nil, errors.Join(err, release())
+	}
+	return release, nil
+}
+
+// follow makes sure that what this App knows is what the store has.
+func (a *App) follow(ctx context.Context, epoch int64) error {
+	last := a.epoch
+	a.epoch = epoch
+	switch {
+	case last > 0 && epoch == last+1:
+		return nil
+	case a.fresh && last == 0 && epoch == 1:
+		a.fresh = false
+		return nil
+	case a.fresh:
+		return fmt.Errorf("application %q: %w; use Resume or Open to go on with it", a.tree.root, ErrExists)
+	}
+	err := a.reload(ctx)
+	if errors.Is(err, ErrNotFound) && !a.run.born {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,151 @@
+package burdock
+
+import (
+	"context"
+	"fmt"
+)
+
+// checkpoint returns the record of the current step, to be completed by the caller.
+func (r *runner) checkpoint(status Status) Checkpoint {
+	cp := r.blank()
+	cp.Seq, cp.Attempt, cp.Action, cp.Status = r.seq+1, r.attempt, r.cur.node.action.name, status
+	cp.Inputs, cp.Started = r.cur.inputs, r.cur.started
+	if status != StatusRunning {
+		cp.Ended = now()
+	}
+	return cp
+}
+
+// blank returns a record that says whose it is.
+func (r *runner) blank() Checkpoint {
+	cp := Checkpoint{
+		Root: r.tree.root, App: r.identity(), Path: r.path(), Project: r.tree.project, Partition: r.tree.partition,
+		Kind: KindStep, Graph: r.plan.graph.name, GraphHash: r.plan.graph.Hash(),
+	}
+	if b := r.branch; b != nil {
+		cp.Parent = Ref{App: r.visit.run.identity(), Seq: r.visit.seq}
+		cp.Task, cp.Key, cp.Index, cp.Fingerprint = b.plan.name, b.key(), b.index, b.print
+	}
+	return cp
+}
+
+// commit saves records, and before them whatever is not saved yet: sequence 0, and what an earlier save could not write.
+func (r *runner) commit(ctx context.Context, cps ...Checkpoint) error {
+	batch := r.unsaved
+	if !r.born {
+		zero, err := r.beginning()
+		if err != nil {
+			return err
+		}
+		batch = append(batch, zero)
+	}
+	batch = append(batch, cps...)
+	if err := r.tree.save(ctx, batch); err != nil {
+		return err
+	}
+	r.unsaved, r.born = nil, true
+	return nil
+}
+
+// beginning is the record of sequence 0. The step after it has not run, so the state is still the initial one.
+func (r *runner) beginning() (Checkpoint, error) {
+	cp := r.blank()
+	cp.Status, cp.Next, cp.Started = StatusCompleted, r.plan.start.action.name, now()
+	cp.Ended = cp.Started
+	if r.branch == nil {
+		cp.Description = r.plan.graph.hashed().text
+		cp.Halted = r.halted
+	}
+	for i, s := range r.vals {
+		if !s.set() {
+			continue
+		}
+		k := &r.sch.keys[i]
+		data, err := k.codec.Encode(s.v)
+		if err != nil {
+			return cp, fmt.Errorf("the initial state of %s: key %q: %w", cp.Path, k.name, err)
+		}
+		cp.Delta = append(cp.Delta, Change{Key: k.name, Op: OpSet, Value: data})
+		cp.Lists = cp.Lists || k.list
+	}
+	return cp, nil
+}
+
+// remark writes the halt into the record of the last step.
+func (r *runner) remark(ctx context.Context) error {
+	cp, err := r.tree.store.Load(ctx, Ref{App: r.identity(), Seq: r.seq})
+	if err != nil {
+		return &StoreError{Op: "load", App: r.identity(), Err: err}
+	}
+	cp.Halted = r.halted
+	return r.tree.save(ctx, []Checkpoint{cp})
+}
+
+// minSnapshot is the least size in bytes of the deltas between two snapshots.
+const minSnapshot = 4 << 10
+
+// withSnapshot adds a snapshot to the record if the deltas since the last one weigh more than it would.
+func (r *runner) withSnapshot(cp Checkpoint, res result) []Checkpoint {
+	for _, c := range cp.Delta {
+		if c.Op != OpAppend {
+			r.since += len(c.Value) + len(c.Key)
+		}
+	}
+	if r.since <= minSnapshot || cp.Next == "" {
+		return []Checkpoint{cp}
+	}
+	snap := r.blank()
+	snap.Kind, snap.Seq, snap.Status, snap.Started, snap.Ended = KindSnapshot, cp.Seq, StatusCompleted, cp.Started, cp.Ended
+	size := 0
+	for i, s := range res.vals {
+		k := &r.sch.keys[i]
+		if k.list || !s.set() {
+			continue
+		}
+		data, err := k.codec.Encode(s.v)
+		if err != nil {
+			return []Checkpoint{cp}
+		}
+		snap.Delta = append(snap.Delta, Change{Key: k.name, Op: OpSet, Value: data})
+		size += len(data) + len(k.name)
+	}
+	if r.since <= size {
+		return []Checkpoint{cp}
+	}
+	r.since = 0
+	return []Checkpoint{cp, snap}
+}
+
+// merged leaves one change per key: what several changes of a Raw action come to.
+func merged(delta Delta) Delta {
+	at := map[string]int{}
+	var out Delta
+	for _, c := range delta {
+		i, ok := at[c.Key]
+		switch {
+		case !ok:
+			at[c.Key] = len(out)
+			out = append(out, c)
+		case c.Op == OpAppend && out[i].Op != OpDelete:
+			out[i].Value = joinArrays(out[i].Value, c.Value)
+		case c.Op == OpAppend:
+			out[i] = Change{Key: c.Key, Op: OpSet, Value: c.Value}
+		default:
+			out[i] = c
+		}
+	}
+	return out
+}
+
+// joinArrays concatenates two JSON arrays; null stands for an empty one.
+func joinArrays(a, b []byte) []byte {
+	switch {
+	case len(a) <= 2 || string(a) == "null":
+		return b
+	case len(b) <= 2 || string(b) == "null":
+		return a
+	}
+	out := append([]byte(nil), a[:len(a)-1]...)
+	out = append(out, ',')
+	return append(out, b[1:]...)
+}

@@ -1,0 +1,143 @@
+package burdock
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"github.com/burdock-go/burdock/internal/bind"
+	"github.com/burdock-go/burdock/internal/codec"
+)
+
+// description is a graph as data: what Hash is computed from, what a store keeps to say later what has changed, and what
+// a page draws.
+type description struct {
+	Name  string            `json:"name"`
+	Start string            `json:"start"`
+	Nodes []nodeDescription `json:"nodes"`
+}
+
+type nodeDescription struct {
+	Name     string             `json:"name"`
+	Kind     string             `json:"kind"`
+	Reads    []fieldDescription `json:"reads,omitempty"`
+	Writes   []fieldDescription `json:"writes,omitempty"`
+	Inputs   []fieldDescription `json:"inputs,omitempty"`
+	Version  string             `json:"version,omitempty"`
+	Exit     bool               `json:"exit,omitempty"`
+	Routes   []routeDescription `json:"routes,omitempty"`
+	Branches []description      `json:"branches,omitempty"`
+	Tags     []string           `json:"tags,omitempty"` // no part of the hash
+}
+
+type fieldDescription struct {
+	Name string `json:"name"`
+	Type string `json:"type,omitempty"`
+	Mode string `json:"mode,omitempty"` // optional, omitzero, append, delete, key, secret
+}
+
+type routeDescription struct {
+	Label string `json:"label,omitempty"`
+	To    string `json:"to"`
+	Error bool   `json:"error,omitempty"`
+}
+
+type hashed struct {
+	hash string
+	text json.RawMessage // the description
+}
+
+func hashGraph(g *Graph) hashed {
+	p, err := g.plan()
+	if err != nil {
+		return hashed{}
+	}
+	d := describe(p)
+	text, _ := json.Marshal(d)
+	d.untag()
+	bare, _ := json.Marshal(d)
+	sum := sha256.Sum256(bare)
+	return hashed{hex.EncodeToString(sum[:16]), text}
+}
+
+// untag removes what the hash does not cover.
+func (d *description) untag() {
+	for i := range d.Nodes {
+		d.Nodes[i].Tags = nil
+		for j := range d.Nodes[i].Branches {
+			d.Nodes[i].Branches[j].untag()
+		}
+	}
+}
+
+func describe(p *plan) description {
+	d := description{Name: p.graph.name, Start: p.start.action.name}
+	for _, n := range p.nodes {
+		d.Nodes = append(d.Nodes, describeNode(p, n))
+	}
+	return d
+}
+
+func describeNode(p *plan, n *planNode) nodeDescription {
+	a := n.action
+	d := nodeDescription{Name: a.name, Kind: a.spec.kind(), Version: a.version, Exit: n.exit, Tags: a.tags}
+	for _, l := range n.loads {
+		d.Reads = append(d.Reads, describeField(a, l.field, p.set))
+	}
+	for _, s := range n.stores {
+		d.Writes = append(d.Writes, describeField(a, s.field, p.set))
+	}
+	for _, in := range n.inputs {
+		d.Inputs = append(d.Inputs, describeField(a, in.field, p.set))
+	}
+	if raw := a.spec.raw; raw != nil {
+		d.Reads, d.Writes = describeKeys(a, raw.reads, p.set), describeKeys(a, raw.writes, p.set)
+	}
+	for _, r := range n.routes {
+		d.Routes = append(d.Routes, routeDescription{Label: r.route.label(), To: r.to.action.name})
+	}
+	for _, r := range n.onError {
+		d.Routes = append(d.Routes, routeDescription{Label: r.route.label(), To: r.to.action.name, Error: true})
+	}
+	for _, b := range n.branches {
+		d.Branches = append(d.Branches, describe(b.plan))
+	}
+	return d
+}
+
+func describeField(a *Action, f *bind.Field, set *codec.Set) fieldDescription {
+	d := fieldDescription{Name: f.Name, Type: codec.Describe(f.Type, set)}
+	if !f.Input {
+		d.Name = a.key(f.Name)
+	}
+	for _, o := range []struct {
+		on   bool
+		name string
+	}{{f.Optional, "optional"}, {f.OmitZero, "omitzero"}, {f.Append, "append"}, {f.Delete, "delete"}, {f.Key, "key"}, {f.Secret, "secret"}} {
+		if o.on {
+			d.Mode += "," + o.name
+		}
+	}
+	return d
+}
+
+func describeKeys(a *Action, keys []AnyKey, set *codec.Set) []fieldDescription {
+	var out []fieldDescription
+	for _, k := range keys {
+		out = append(out, fieldDescription{Name: a.key(k.keyName()), Type: codec.Describe(k.keyType(), set)})
+	}
+	return out
+}
+
+// kind names the sort of action for people.
+func (s *spec) kind() string {
+	switch {
+	case s.raw != nil:
+		return "raw"
+	case s.par != nil:
+		return s.par.kind
+	case s.chunk != nil:
+		return "stream"
+	}
+	return "func"
+}

@@ -1,0 +1,138 @@
+package burdock
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+var idEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// newID makes an id for an application that was given none.
+func newID() string { return "app-" + strings.ToLower(rand.Text()) }
+
+// badID says why an id cannot be used.
+func badID(id string) string {
+	switch {
+	case id == "" || len(id) > 200:
+		return fmt.Sprintf("has %d bytes; it has 1 to 200", len(id))
+	case !utf8.ValidString(id):
+		return "is not valid UTF-8"
+	case strings.ContainsFunc(id, unicode.IsControl):
+		return "contains a control character"
+	}
+	return ""
+}
+
+// identity returns the application's id. That of a branch is computed from where it stands and what it was given, so
+// that the same work has the same id after a restart and other work never does.
+func (r *runner) identity() string {
+	switch {
+	case r.branch == nil:
+		return r.tree.root
+	case r.id != "":
+		return r.id
+	}
+	return branchID(r.visit.run.identity(), r.visit.seq, r.branch.plan.name, r.branch.key(), r.branch.fingerprint())
+}
+
+func branchID(parent string, seq int64, task, key, fingerprint string) string {
+	h := sha256.New()
+	writeParts(h, parent, strconv.FormatInt(seq, 10), task, key, fingerprint)
+	return strings.ToLower(idEncoding.EncodeToString(h.Sum(nil)[:16]))
+}
+
+// writeParts hashes strings so that no two lists of them look alike.
+func writeParts(h hash.Hash, parts ...string) {
+	for _, p := range parts {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
+		h.Write(n[:])
+		h.Write([]byte(p))
+	}
+}
+
+// fingerprint hashes what the branch was given: its window, the bindings of its actions, and the inputs that are known.
+func (b *branch) fingerprint() string {
+	h := sha256.New()
+	add := func(kind, name string, v reflect.Value, encode func(reflect.Value) ([]byte, error)) {
+		data, err := encode(v)
+		if err != nil {
+			data = fmt.Append(nil, err) // the value is refused where it is written; here it only has to be stable
+		}
+		writeParts(h, kind, name, string(data))
+	}
+	sch := b.sch()
+	for i, s := range b.given {
+		if s.set() {
+			add("state", sch.keys[i].name, s.v, sch.keys[i].codec.Encode)
+		}
+	}
+	for _, n := range b.plan.plan.nodes {
+		for _, in := range n.inputs {
+			if in.bound.IsValid() && !in.field.Secret {
+				add("bind", n.action.name+"."+in.field.Name, in.bound, in.codec.Encode)
+			}
+		}
+	}
+	for _, u := range b.plan.plan.inputList {
+		if v, _, ok := b.known.find(u.name); ok && !u.secret {
+			add("input", u.name, v, u.codec.Encode)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// path returns the readable place of the application: run-7/every_pair#3/gpt_4:0.
+func (r *runner) path() string {
+	if r.branch == nil {
+		return escapePath(r.tree.root)
+	}
+	v := r.visit
+	return v.run.path() + "/" + escapePath(v.node.action.name) + "#" + strconv.FormatInt(v.seq, 10) + "/" + r.branch.pathKey()
+}
+
+// pathKey is the branch's key as it stands in a path: parts joined by ':', each escaped.
+func (b *branch) pathKey() string {
+	parts := b.keyParts()
+	for i, p := range parts {
+		parts[i] = escapePath(p)
+	}
+	return strings.Join(parts, ":")
+}
+
+// escapePath escapes what has a meaning in a path, control characters and bytes that are no UTF-8, as %XX.
+func escapePath(s string) string {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] >= 0x20 && s[i] < 0x7f && !strings.ContainsRune("%/#:~", rune(s[i]))
+	}
+	if plain {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		c, n := utf8.DecodeRuneInString(s)
+		if c == utf8.RuneError && n == 1 || unicode.IsControl(c) || strings.ContainsRune("%/#:~", c) {
+			for _, x := range []byte(s[:n]) {
+				fmt.Fprintf(&b, "%%%02X", x)
+			}
+		} else {
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
+// validUTF8 replaces what a text cannot hold.
+func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -1,0 +1,204 @@
+package burdock
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/burdock-go/burdock/internal/bind"
+)
+
+// Inputs are values given from outside, by name. As an option of Run or Steps they are events: each serves the first
+// step that declares it and is recorded with that step. As Options.Given they are configuration: they serve every step
+// and branch and are never stored.
+type Inputs struct {
+	values []givenInput
+	errs   []error
+}
+
+type givenInput struct {
+	name  string
+	value any
+}
+
+// Given takes inputs from windows: structs with input tags. A field marked optional that is zero is not given.
+func Given(windows ...any) Inputs {
+	var in Inputs
+	for _, window := range windows {
+		v := reflect.ValueOf(window)
+		if !v.IsValid() {
+			in.errs = append(in.errs, errors.New("Given: nil is no window"))
+			continue
+		}
+		w, errs := bind.Of(v.Type(), bind.Inputs)
+		in.errs = append(in.errs, wrapAll("Given", errs)...)
+		for i := range w.Fields {
+			f := &w.Fields[i]
+			if fv := f.Value(v); f.Input && !(f.Optional && fv.IsZero()) {
+				in.values = append(in.values, givenInput{f.Name, fv.Interface()})
+			}
+		}
+	}
+	return in
+}
+
+// Input is one input by name. An untyped constant fits any type that can hold it.
+func Input(name string, value any) Inputs {
+	return Inputs{values: []givenInput{{name, value}}}
+}
+
+func (in Inputs) applyRun(o *runOptions) { o.given = append(o.given, in) }
+
+// values is a set of inputs whose types have been checked.
+type values map[string]reflect.Value
+
+// check returns the inputs as values of the types that the plan declares.
+func (p *plan) check(what string, all ...Inputs) (values, error) {
+	out := values{}
+	var errs []error
+	for _, in := range all {
+		errs = append(errs, in.errs...)
+		for _, g := range in.values {
+			use := p.inputs[g.name]
+			if use == nil {
+				errs = append(errs, fmt.Errorf("input %q: no action of graph %q declares it%s", g.name, p.graph.name, oneOf(p.inputNames())))
+				continue
+			}
+			v, err := constant(g.value, use.typ)
+			if err == nil {
+				v, err = use.codec.Normalize(v)
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("input %q of %s: %w", g.name, use.by, err))
+				continue
+			}
+			if _, twice := out[g.name]; twice {
+				errs = append(errs, fmt.Errorf("input %q is given twice", g.name))
+			}
+			out[g.name] = v
+		}
+	}
+	return out, joined(what, errs)
+}
+
+// sources is where the inputs of one application come from, the nearest first. Maps are never written to after they were
+// shared with branches; what a step used up is left out of a copy.
+type sources struct {
+	window values // of a branch: the input fields of its window
+	events values
+	config values
+}
+
+// find returns the value of an input and whether it is an event.
+func (s *sources) find(name string) (v reflect.Value, event, ok bool) {
+	if v, ok = s.window[name]; ok {
+		return v, false, true
+	}
+	if v, ok = s.events[name]; ok {
+		return v, true, true
+	}
+	v, ok = s.config[name]
+	return v, false, ok
+}
+
+// without returns the events that are left when the named ones are used up.
+func (v values) without(names []string) values {
+	if len(names) == 0 {
+		return v
+	}
+	left := values{}
+	for name, value := range v {
+		if !slices.Contains(names, name) {
+			left[name] = value
+		}
+	}
+	return left
+}
+
+// gathered is what a step was given.
+type gathered struct {
+	args  []reflect.Value // for the fields of In, in order; invalid = left zero
+	needs []string        // required and without a source
+	used  []string        // events
+}
+
+// gather resolves the inputs of a node.
+func (r *runner) gather(n *planNode) gathered {
+	if len(n.inputs) == 0 && len(n.inner) == 0 {
+		return gathered{}
+	}
+	g := gathered{args: make([]reflect.Value, len(n.inputs))}
+	for i := range n.inputs {
+		in := &n.inputs[i]
+		switch v, event, ok := r.sources.find(in.field.Name); {
+		case in.bound.IsValid():
+			g.args[i] = in.bound
+		case in.field.Name == failureInput && r.failure != nil:
+			g.args[i] = reflect.ValueOf(r.failure).Elem()
+		case ok:
+			g.args[i] = v
+			if event {
+				g.used = append(g.used, in.field.Name)
+			}
+		case !in.field.Optional:
+			g.needs = append(g.needs, in.field.Name)
+		}
+	}
+	for _, u := range n.inner {
+		if _, event, ok := r.sources.find(u.name); ok && event && !slices.Contains(g.used, u.name) {
+			g.used = append(g.used, u.name)
+		}
+	}
+	return g
+}
+
+// record encodes the events a step used, without secrets.
+func (r *runner) record(used []string) ([]InputRecord, error) {
+	var out []InputRecord
+	for _, name := range used {
+		use := r.plan.inputs[name]
+		if use.secret {
+			continue
+		}
+		data, err := use.codec.Encode(r.sources.events[name])
+		if err != nil {
+			return nil, fmt.Errorf("input %q: %w", name, err)
+		}
+		out = append(out, InputRecord{Name: name, Value: data, Source: "given"})
+	}
+	return out, nil
+}
+
+// recall brings back the events that an unfinished step was recorded with. A step that was running keeps them: giving
+// another value is an error. One that failed, was cancelled or waits takes the new value.
+func (r *runner) recall(recorded []InputRecord, running bool) error {
+	for _, in := range recorded {
+		use := r.plan.inputs[in.Name]
+		if use == nil {
+			continue
+		}
+		v := reflect.New(use.typ).Elem()
+		if err := use.codec.Decode(in.Value, v); err != nil {
+			return fmt.Errorf("recorded input %q: %w", in.Name, err)
+		}
+		given, ok := r.sources.events[in.Name]
+		switch {
+		case ok && running && !sameJSON(use, given, in.Value):
+			return fmt.Errorf("input %q: the step that was interrupted was given another value, which stands; resume without giving it", in.Name)
+		case !ok:
+			events := values{in.Name: v}
+			for name, value := range r.sources.events {
+				events[name] = value
+			}
+			r.sources.events = events
+		}
+	}
+	return nil
+}
+
+func sameJSON(use *inputUse, v reflect.Value, data json.RawMessage) bool {
+	got, err := use.codec.Encode(v)
+	return err == nil && string(got) == string(data)
+}

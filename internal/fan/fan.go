@@ -1,0 +1,201 @@
+package fan
+
+import "sync"
+
+// A Config says what to run. All fields but Take and Give are required.
+type Config[B any] struct {
+	Limit      int // most tasks that run at once
+	Buffer     int // most tasks that are pulled and not delivered
+	MaxWaiting int // most suspended tasks
+
+	// Take waits for a token and reports whether it got one; false means that the fan is stopping. Give gives a
+	// token back that no task used. A task is started with a token and gives it back itself. Nil: no tokens.
+	Take func() bool
+	Give func()
+	// Pull fills in the next task and reports whether there was one. It is called by one goroutine at a time.
+	Pull func(n *Node[B]) (bool, error)
+	// Run runs a task. Before it returns it calls Finish or Suspend. If the task calls runtime.Goexit, Run is called
+	// again on another goroutine with resumed set.
+	Run func(n *Node[B], resumed bool)
+	// Stopped is called once, when the fan stops early or is closed. It cancels what is running.
+	Stopped func(cause error)
+	// Vanished makes the error for a sequence that called runtime.Goexit.
+	Vanished func() error
+}
+
+// An Order is one of the two orders of results.
+type Order uint8
+
+// The orders of Next.
+const (
+	InOrder Order = iota // of the sequence
+	AsDone               // of joining
+)
+
+// A Fan is one run over one sequence.
+type Fan[B any] struct {
+	c    Config[B]
+	lock chan struct{} // one slot: who may pull
+	halt chan struct{} // closed by Stop
+	gone chan struct{} // closed when the last worker has ended after Close began
+
+	mu          sync.Mutex // guards what follows; never held while waiting for anything but itself
+	ready       sync.Cond  // the consumer waits for a result
+	room        sync.Cond  // the puller waits for room in the buffer
+	tasks       list[B]
+	joined      list[B]
+	held        []*Node[B] // pulled by Prefetch and not settled
+	pulls       int64
+	joins       int64
+	outstanding int // pulled, not delivered, not suspended
+	waiting     int // suspended
+	active      int // running
+	workers     int
+	taking      bool // a worker is between the lock and the start of its task
+	exhausted   bool
+	cause       error
+}
+
+// New makes a Fan. Nothing runs before Start or Next.
+func New[B any](c Config[B]) *Fan[B] {
+	f := &Fan[B]{c: c, lock: make(chan struct{}, 1), halt: make(chan struct{}), gone: make(chan struct{})}
+	f.ready.L, f.room.L = &f.mu, &f.mu
+	f.tasks.at = func(n *Node[B]) *link[B] { return &n.task }
+	f.joined.at = func(n *Node[B]) *link[B] { return &n.joined }
+	return f
+}
+
+// Start starts the first worker, if none has been started.
+func (f *Fan[B]) Start() {
+	f.mu.Lock()
+	f.startLocked()
+	f.mu.Unlock()
+}
+
+func (f *Fan[B]) startLocked() {
+	if f.workers == 0 && f.cause == nil && (!f.exhausted || len(f.held) > 0) {
+		f.workers++
+		go f.work(nil, false)
+	}
+}
+
+// Next waits for the next result in the given order. It returns nil when there is none left, or when the fan was
+// stopped, see Cause. It is called by one goroutine.
+func (f *Fan[B]) Next(order Order) *Node[B] {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.cause == nil {
+		n := f.tasks.first
+		if order == AsDone {
+			n = f.joined.first
+		}
+		switch {
+		case n != nil && n.phase == done:
+			f.deliver(n)
+			return n
+		case f.tasks.first == nil && f.exhausted:
+			return nil
+		case f.stuck():
+			return nil
+		}
+		f.startLocked()
+		f.ready.Wait()
+	}
+	return nil
+}
+
+// deliver takes a result out of both lists.
+func (f *Fan[B]) deliver(n *Node[B]) {
+	f.tasks.remove(n)
+	f.joined.remove(n)
+	n.phase = delivered
+	f.outstanding--
+	if f.outstanding < f.c.Buffer {
+		f.room.Signal()
+	}
+}
+
+// stuck reports whether nothing runs and nothing can start, so that the consumer would wait for ever: what is left is
+// suspended, or finished behind a suspended task.
+func (f *Fan[B]) stuck() bool {
+	if f.waiting == 0 || f.active > 0 {
+		return false
+	}
+	full := f.outstanding-len(f.held) >= f.c.Buffer || f.waiting >= f.c.MaxWaiting
+	if f.taking {
+		return full && len(f.held) == 0
+	}
+	return len(f.held) == 0 && f.exhausted || full
+}
+
+// Suspended reports whether tasks are suspended and nothing else is left to deliver or run.
+func (f *Fan[B]) Suspended() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.cause == nil && f.stuck()
+}
+
+// Stop ends the fan early: no task starts any more, Next returns nil, and Config.Stopped is called. The first cause
+// counts; it reports whether this was the first.
+func (f *Fan[B]) Stop(cause error) bool {
+	f.mu.Lock()
+	first := f.cause == nil
+	if first {
+		f.cause = cause
+		close(f.halt)
+		f.ready.Broadcast()
+		f.room.Broadcast()
+	}
+	f.mu.Unlock()
+	if first {
+		f.c.Stopped(cause)
+	}
+	return first
+}
+
+// Cause returns why the fan was stopped, or nil.
+func (f *Fan[B]) Cause() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.cause
+}
+
+// Close waits until all workers have ended, or until giveUp is closed; nil never is. It reports whether they have. The
+// caller has called Stop.
+func (f *Fan[B]) Close(giveUp func() <-chan struct{}) bool {
+	f.mu.Lock()
+	none := f.workers == 0
+	f.mu.Unlock()
+	if none {
+		return true
+	}
+	if giveUp == nil {
+		<-f.gone
+		return true
+	}
+	select {
+	case <-f.gone:
+		return true
+	case <-giveUp():
+		return false
+	}
+}
+
+// Rest yields what was pulled and never delivered, with whether it had been started. It is called after Close.
+func (f *Fan[B]) Rest(yield func(n *Node[B], started bool) bool) {
+	f.mu.Lock()
+	first := f.tasks.first
+	f.mu.Unlock()
+	for n := first; n != nil; n = n.task.next {
+		if !yield(n, n.phase != pulled) {
+			return
+		}
+	}
+}
+
+// Pulled returns how many tasks were pulled.
+func (f *Fan[B]) Pulled() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pulls
+}

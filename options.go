@@ -1,0 +1,134 @@
+package burdock
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Options say what an application is and how it runs. Nil is fine.
+type Options struct {
+	// ID names the application: 1 to 200 bytes without control characters, unique in its store. Defaults to a random
+	// one.
+	ID string
+	// Project and Partition group applications for whoever lists them, such as the name of a program and of a user.
+	Project, Partition string
+	// State is what a new application begins with. Defaults to the empty state.
+	State State
+	// Given are inputs that serve every step and branch: configuration. They are never stored, so a later process
+	// gives them again.
+	Given Inputs
+	// Cascade is where steps are saved and who is told of them; branches inherit it.
+	Cascade Cascade
+	// MaxConcurrency bounds how many action functions run at one moment in the whole tree of branches. Reduce
+	// functions, routes and waiting for branches do not count. Defaults to no bound.
+	MaxConcurrency int
+	// Grace bounds how long a function may ignore its cancellation. When it is over the step fails with a *LeakError
+	// and the function's goroutine is left behind. Defaults to zero: functions are waited for.
+	Grace time.Duration
+	// Logger is told of events that the tracker refused. Defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// A Cascade is what an application and all its branches share.
+type Cascade struct {
+	// Store keeps checkpoints. Nil: nothing is saved, and nothing can be resumed.
+	Store Store
+	// Tracker is told of events. Nil: no event is built.
+	Tracker Tracker
+}
+
+// check reports everything that is wrong with the options.
+func (o *Options) check() error {
+	var errs []error
+	if o.ID != "" {
+		if why := badID(o.ID); why != "" {
+			errs = append(errs, fmt.Errorf("Options.ID %s", why))
+		}
+	}
+	if o.State.err != nil {
+		errs = append(errs, fmt.Errorf("Options.State: %w", o.State.err))
+	}
+	if o.MaxConcurrency < 0 {
+		errs = append(errs, fmt.Errorf("Options.MaxConcurrency is %d; it is positive, or zero for no bound", o.MaxConcurrency))
+	}
+	if o.Grace < 0 {
+		errs = append(errs, fmt.Errorf("Options.Grace is %v; it is positive, or zero to wait", o.Grace))
+	}
+	return errors.Join(errs...)
+}
+
+// A RunOption is an option of Run or Steps: Given, Input, HaltBefore, HaltAfter.
+type RunOption interface {
+	applyRun(o *runOptions)
+}
+
+type runOptions struct {
+	given  []Inputs
+	before []Selector
+	after  []Selector
+}
+
+type haltOption struct {
+	selectors []Selector
+	after     bool
+}
+
+func (h haltOption) applyRun(o *runOptions) {
+	if h.after {
+		o.after = append(o.after, h.selectors...)
+		return
+	}
+	o.before = append(o.before, h.selectors...)
+}
+
+// HaltBefore stops the run before any of the nodes, also before the first step, unless the last run stopped there.
+// It matches nodes of the root graph.
+func HaltBefore(nodes ...Selector) RunOption { return haltOption{nodes, false} }
+
+// HaltAfter stops the run after any of the nodes has run. It matches nodes of the root graph.
+func HaltAfter(nodes ...Selector) RunOption { return haltOption{nodes, true} }
+
+// hooks resolves the halts of a call in the root graph.
+func (g *Graph) hooks(o *runOptions) (*hooks, error) {
+	h := &hooks{haltBefore: map[string]bool{}, haltAfter: map[string]bool{}}
+	return h, errors.Join(g.halts("HaltBefore", o.before, h.haltBefore), g.halts("HaltAfter", o.after, h.haltAfter))
+}
+
+func (g *Graph) halts(what string, selectors []Selector, into map[string]bool) error {
+	var errs []error
+	for _, sel := range selectors {
+		names := g.selected(sel)
+		switch {
+		case len(names) > 0:
+			for _, n := range names {
+				into[n] = true
+			}
+		case g.inBranch(sel):
+			errs = append(errs, fmt.Errorf("%s(%v): it is a node of a branch graph; halts stop the root only, use Until on the branch's graph", what, sel))
+		default:
+			errs = append(errs, fmt.Errorf("%s(%v) names no node of graph %q", what, sel, g.name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// inBranch reports whether sel selects a node of a branch graph.
+func (g *Graph) inBranch(sel Selector) bool {
+	if p, err := g.plan(); err == nil && sel != nil {
+		return p.inBranch(sel)
+	}
+	return false
+}
+
+func (p *plan) inBranch(sel Selector) bool {
+	for _, n := range p.nodes {
+		for _, b := range n.branches {
+			if len(b.plan.graph.selected(sel)) > 0 || b.plan.inBranch(sel) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,63 @@
+package burdock
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A Stop says why a run came back.
+type Stop string
+
+// The reasons for which a run stops. The last two are an executor's report of a branch.
+const (
+	StopDone         Stop = "done"          // no route matched after the last action
+	StopHaltedBefore Stop = "halted_before" // HaltBefore named the next action
+	StopHaltedAfter  Stop = "halted_after"  // HaltAfter named the last action
+	StopWaiting      Stop = "waiting"       // a required input has no source; see Outcome.Pending
+	StopPaused       Stop = "paused"        // the loop over Steps or Events was left
+	StopFailed       Stop = "failed"
+	StopCancelled    Stop = "cancelled"
+)
+
+// An Outcome says how a run came back.
+type Outcome struct {
+	Stop    Stop
+	Action  string    // the last action that ended
+	Seq     int64     // its step
+	Next    string    // the action that would run next; "" if there is none
+	State   State     // the last committed state
+	Pending []Pending // with StopWaiting: the first 1,000 steps that wait
+	Unused  []string  // event inputs that no step has used
+	Err     error     // with StopFailed and StopCancelled
+}
+
+// A Pending is a step that waits for inputs.
+type Pending struct {
+	Ref    Ref      // the step
+	Path   string   // the application it belongs to
+	Action string   // what will run
+	Needs  []string // the inputs without a source
+	State  State    // the state it will see
+}
+
+// Read reads a window out of the outcome of a run that is done. It takes what Run returns:
+//
+//	digest, err := burdock.Read[digest](app.Run(ctx))
+//
+// It fails with the run's error, or says why there is no value: the run waits, has halted or was paused.
+func Read[T any](out *Outcome, err error) (T, error) {
+	var none T
+	switch {
+	case err != nil:
+		return none, err
+	case out == nil:
+		return none, errors.New("burdock: Read: no outcome")
+	case out.Stop == StopWaiting && len(out.Pending) > 0:
+		p := out.Pending[0]
+		return none, fmt.Errorf("burdock: Read: %s waits before %s for %s; give it with Given", p.Path, p.Action, strings.Join(p.Needs, ", "))
+	case out.Stop != StopDone && out.Stop != StopHaltedAfter:
+		return none, fmt.Errorf("burdock: Read: the application is not done: %s, next is %s", out.Stop, out.Next)
+	}
+	return View[T](out.State)
+}

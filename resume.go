@@ -1,0 +1,299 @@
+package burdock
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/burdock-go/burdock/internal/fan"
+)
+
+// A record is what a store has of one application: its last step and the changes that make its state.
+type record struct {
+	last   Checkpoint
+	deltas []recordedDelta
+	since  int // bytes of deltas after the last snapshot
+}
+
+type recordedDelta struct {
+	delta    Delta
+	snapshot bool
+}
+
+// add takes the next checkpoint of the application, in the order of sequence numbers.
+func (rec *record) add(cp Checkpoint) {
+	if cp.Kind == KindSnapshot {
+		rec.deltas = append(rec.deltas, recordedDelta{cp.Delta, true})
+		rec.since = 0
+		return
+	}
+	if cp.Status == StatusCompleted || cp.Status == StatusSuperseded {
+		rec.deltas = append(rec.deltas, recordedDelta{delta: cp.Delta})
+		for _, c := range cp.Delta {
+			if c.Op != OpAppend {
+				rec.since += len(c.Value) + len(c.Key)
+			}
+		}
+	}
+	rec.last = cp
+}
+
+// readRecord reads the record of an application.
+func readRecord(ctx context.Context, store Store, id string) (*record, error) {
+	rec, found := &record{}, false
+	for cp, err := range store.List(ctx, Query{App: id, Rebuild: true}) {
+		if err != nil {
+			return nil, &StoreError{Op: "load", App: id, Err: err}
+		}
+		rec.add(cp)
+		found = true
+	}
+	if !found {
+		return nil, fmt.Errorf("application %q: %w", id, ErrNotFound)
+	}
+	return rec, nil
+}
+
+// stored is the type of a value whose Go type this program has not said: a key of the initial state that the graph does
+// not use and that Options.State does not name.
+type stored json.RawMessage
+
+// state folds the deltas into the slots of sch, which it extends by keys it does not know.
+func (rec *record) state(sch *schema) (*schema, []slot, error) {
+	extra := newSchema()
+	for _, d := range rec.deltas {
+		for _, c := range d.delta {
+			if _, ok := sch.index[c.Key]; !ok {
+				extra.add(c.Key, reflect.TypeFor[stored]())
+			}
+		}
+	}
+	sch = sch.with(extra)
+	vals := make([]slot, len(sch.keys))
+	for _, d := range rec.deltas {
+		if d.snapshot {
+			forgetAllButLists(sch, vals)
+		}
+		for _, c := range d.delta {
+			i := sch.index[c.Key]
+			s, err := sch.keys[i].apply(vals[i], c)
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s: key %q: %w", rec.last.Path, c.Key, err)
+			}
+			vals[i] = s
+		}
+	}
+	return sch, vals, nil
+}
+
+func forgetAllButLists(sch *schema, vals []slot) {
+	for i := range vals {
+		if !sch.keys[i].list {
+			vals[i] = slot{}
+		}
+	}
+}
+
+// apply returns the slot that follows old when the recorded change is made.
+func (k *keyType) apply(old slot, c Change) (slot, error) {
+	switch {
+	case c.Op == OpDelete:
+		return slot{}, nil
+	case k.typ == reflect.TypeFor[stored]():
+		return k.applyStored(old, c), nil
+	}
+	v := reflect.New(k.typ).Elem()
+	if err := k.codec.Decode(c.Value, v); err != nil {
+		return slot{}, err
+	}
+	if c.Op == OpAppend {
+		return appendList(old, v), nil
+	}
+	clip(v)
+	return slot{v: v}, nil
+}
+
+func (k *keyType) applyStored(old slot, c Change) slot {
+	value := stored(c.Value)
+	if c.Op == OpAppend && old.set() {
+		value = joinArrays(old.v.Interface().(stored), c.Value)
+	}
+	return slot{v: reflect.ValueOf(value)}
+}
+
+// standing returns the status that a record had before it was superseded.
+func standing(cp *Checkpoint) Status {
+	switch {
+	case cp.Status != StatusSuperseded:
+		return cp.Status
+	case cp.Error != nil:
+		return StatusFailed
+	case cp.Ended.IsZero():
+		return StatusRunning
+	}
+	return StatusCompleted
+}
+
+// position puts the runner where the record says the application stands.
+func (r *runner) position(rec *record) error {
+	cp := &rec.last
+	r.born, r.since, r.halted = true, rec.since, cp.Halted
+	status := standing(cp)
+	if status == StatusCompleted || status == StatusFailed && cp.Next != "" {
+		r.seq, r.last, r.next = cp.Seq, cp.Action, nil
+		if cp.Next != "" {
+			if r.next = r.plan.named(cp.Next); r.next == nil {
+				return r.noNode(cp.Next)
+			}
+		}
+		if status == StatusFailed {
+			r.failure = cp.Error
+			r.failure.revive(r.plan.sentinels)
+		}
+		return nil
+	}
+	r.seq, r.attempt, r.status, r.revisit = cp.Seq-1, cp.Attempt, status, true
+	r.rerun = status == StatusFailed || status == StatusCancelled
+	if r.next = r.plan.named(cp.Action); r.next == nil {
+		return r.noNode(cp.Action)
+	}
+	r.recalled = cp.Inputs
+	return nil
+}
+
+func (r *runner) noNode(name string) error {
+	return fmt.Errorf("%s stands at node %q, which graph %q does not have: %w", r.path(), name, r.plan.graph.name, ErrGraphChanged)
+}
+
+func (p *plan) named(name string) *planNode {
+	for _, n := range p.nodes {
+		if n.action.name == name {
+			return n
+		}
+	}
+	return nil
+}
+
+// restore finds the branches that earlier runs of this step have recorded. If there are any, the sequence is pulled
+// without starting anything up to the highest recorded index, and what has a result gets it back; the rest waits until
+// reduce asks for a result that is not there.
+func (v *visit) restore() error {
+	if !v.run.records() || !v.run.revisit {
+		v.fan.Start()
+		return nil
+	}
+	highest, err := v.read()
+	if err != nil {
+		return err
+	}
+	if len(v.recorded) == 0 {
+		v.fan.Start()
+		return nil
+	}
+	if err := v.fan.Prefetch(highest+1, v.match); err != nil {
+		return err
+	}
+	slices.SortFunc(v.restored, func(a, b *fan.Node[branch]) int { return int(a.Join - b.Join) })
+	last := int64(0)
+	if n := len(v.restored); n > 0 {
+		last = v.restored[n-1].Join
+	}
+	v.fan.Restore(v.restored, last)
+	v.restored = nil
+	return v.supersede()
+}
+
+// read loads the records of the step's branches.
+func (v *visit) read() (highest int64, err error) {
+	v.recorded = map[string]*record{}
+	q := Query{Parent: Ref{App: v.id, Seq: v.seq}, Rebuild: true}
+	for cp, err := range v.run.tree.store.List(v.ctx, q) {
+		if err != nil {
+			if v.ctx.Err() == nil {
+				v.run.tree.fail(&StoreError{Op: "list", App: v.id, Err: err})
+			}
+			return 0, err
+		}
+		rec := v.recorded[cp.App]
+		if rec == nil {
+			rec = &record{}
+			v.recorded[cp.App] = rec
+		}
+		rec.add(cp)
+		highest = max(highest, cp.Index)
+	}
+	return highest, nil
+}
+
+// match gives a pulled branch its record, and reports whether it has a result.
+func (v *visit) match(n *fan.Node[branch]) bool {
+	b := &n.B
+	r := &b.run
+	rec := v.recorded[r.id]
+	if rec == nil {
+		return false
+	}
+	delete(v.recorded, r.id)
+	if err := v.revive(b, rec); err != nil {
+		v.fan.Stop(fmt.Errorf("%s: %w", r.path(), err))
+		return false
+	}
+	if b.status == "" {
+		return false
+	}
+	n.Join = rec.last.Join
+	v.restored = append(v.restored, n)
+	r.emitApp(v.ctx, EventRestored, func(e *Event) { e.Status, e.Join = b.status, n.Join })
+	b.forget()
+	return true
+}
+
+// revive puts a branch where its record says it stands. It has a status afterwards if it has a result.
+func (v *visit) revive(b *branch, rec *record) error {
+	r := &b.run
+	sch, vals, err := rec.state(r.sch)
+	if err != nil {
+		return err
+	}
+	r.sch, r.vals = sch, vals
+	if err := r.position(rec); err != nil {
+		return err
+	}
+	if rec.last.Join == 0 {
+		return r.recall(r.recalled, r.status == StatusRunning)
+	}
+	switch {
+	case r.next == nil:
+		if b.out, err = b.collect(r.vals); err != nil {
+			return err
+		}
+		b.status = StatusCompleted
+	case !v.rerun && v.par.opts.Failures != FailFast && standing(&rec.last) == StatusFailed:
+		failure := *rec.last.Error
+		failure.revive(r.plan.sentinels)
+		b.status, b.err = StatusFailed, &BranchError{Path: r.path(), Key: b.key(), Index: b.index, Err: failure.err}
+		v.fails = append(v.fails, b.err.(*BranchError))
+	default:
+		return r.recall(r.recalled, false)
+	}
+	return nil
+}
+
+// supersede marks the records of branches that the sequence no longer yields.
+func (v *visit) supersede() error {
+	var batch []Checkpoint
+	for _, id := range slices.Sorted(maps.Keys(v.recorded)) {
+		if cp := v.recorded[id].last; cp.Status != StatusSuperseded {
+			cp.Status = StatusSuperseded
+			batch = append(batch, cp)
+		}
+	}
+	v.recorded = nil
+	if len(batch) == 0 {
+		return nil
+	}
+	return v.run.tree.save(v.ctx, batch)
+}

@@ -1,0 +1,352 @@
+package burdock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// run.go is the only place that advances an application, a root or a branch.
+
+// hooks is what a root's run adds to the loop; a branch has none.
+type hooks struct {
+	haltBefore map[string]bool
+	haltAfter  map[string]bool
+	stepped    func(Step) bool // told of each ended step; false pauses
+}
+
+// advance runs steps until the application ends or something stops it. vanished says that a function called
+// runtime.Goexit and took the goroutine with it: this one continues with the step that was running.
+func (r *runner) advance(ctx context.Context, h *hooks, vanished bool) (ending, error) {
+	for first := true; ; first = false {
+		if !vanished {
+			if r.next == nil {
+				return endDone, nil
+			}
+			if h != nil && first && h.haltBefore[r.next.action.name] && r.halted != r.next.action.name {
+				return r.halt(ctx)
+			}
+			if end, err := r.prepare(ctx); end != endDone || err != nil {
+				return end, err
+			}
+			r.start(ctx)
+			if err := r.announce(); err != nil {
+				return endFatal, err
+			}
+		}
+		var res result
+		if vanished {
+			r.cur.vanished++
+			res.err = &PanicError{Where: r.cur.att.where, Value: ErrGoexit}
+		} else {
+			res = r.perform()
+		}
+		vanished = false
+		end, more, err := r.finish(res, h)
+		if !more {
+			return end, err
+		}
+	}
+}
+
+// prepare resolves what the next step needs. It ends the run if an input is missing or the run is over.
+func (r *runner) prepare(ctx context.Context) (ending, error) {
+	if ctx.Err() != nil {
+		return r.interrupted(ctx)
+	}
+	r.cur.node, r.cur.given, r.cur.inputs = r.next, r.gather(r.next), nil
+	if r.records() && len(r.cur.given.used) > 0 {
+		inputs, err := r.record(r.cur.given.used)
+		if err != nil {
+			return endFailed, err
+		}
+		r.cur.inputs = inputs
+	}
+	if len(r.cur.given.needs) > 0 {
+		return r.wait()
+	}
+	if r.tree.tokens != nil {
+		return r.slot(ctx)
+	}
+	return endDone, nil
+}
+
+// slot takes the token that an action function needs, and gives back the one that a parallel action does not.
+func (r *runner) slot(ctx context.Context) (ending, error) {
+	leaf := r.next.action.spec.par == nil
+	switch {
+	case leaf && !r.holds:
+		if !r.tree.takeToken(ctx) {
+			return r.interrupted(ctx)
+		}
+		r.holds = true
+	case !leaf:
+		r.release()
+	}
+	return endDone, nil
+}
+
+// release gives the token back, if there is one.
+func (r *runner) release() {
+	if r.holds {
+		r.holds = false
+		r.tree.giveToken()
+	}
+}
+
+// interrupted ends a run between two steps.
+func (r *runner) interrupted(ctx context.Context) (ending, error) {
+	if err := r.tree.failed(); err != nil {
+		return endFatal, err
+	}
+	return endCancelled, r.wrap(context.Cause(ctx))
+}
+
+// wrap says which step an error belongs to.
+func (r *runner) wrap(err error) error {
+	name, number := "", r.attempt
+	if r.next != nil {
+		name = r.next.action.name
+	}
+	return &StepError{Path: r.path(), Seq: r.seq + 1, Attempt: number, Action: name, Err: err}
+}
+
+// announce tells of the attempt that begins. A parallel step is recorded as running before its first branch starts, with
+// the inputs it was given, so that a restart finds both.
+func (r *runner) announce() error {
+	if r.listens() {
+		r.emitStep(EventStepStarted, StatusRunning, nil)
+	}
+	if !r.records() || r.cur.node.action.spec.par == nil {
+		return nil
+	}
+	cp := r.checkpoint(StatusRunning)
+	return r.commit(r.cur.ctx, cp)
+}
+
+// finish ends the step with what its attempt came to, and reports whether another step follows.
+func (r *runner) finish(res result, h *hooks) (end ending, more bool, err error) {
+	r.release()
+	if err := r.tree.failed(); err != nil {
+		r.closeAttempt()
+		return endFatal, false, err
+	}
+	status, res := r.ended(res)
+	switch status {
+	case StatusCompleted:
+		return r.completed(res, h)
+	case StatusWaiting:
+		end, err = r.suspended(res)
+		return end, false, err
+	}
+	return r.failed(status, res, h)
+}
+
+// completed commits a step that returned nil.
+func (r *runner) completed(res result, h *hooks) (ending, bool, error) {
+	n := r.cur.node
+	final := res.to == nil
+	join := r.join(final)
+	if r.records() {
+		cp := r.checkpoint(StatusCompleted)
+		cp.Delta, cp.Lists, cp.Route, cp.Join = res.delta, res.lists, res.label, join
+		if !final {
+			cp.Next = res.to.action.name
+		}
+		cp.Halted = h.halts(n, res.to)
+		if err := r.commit(r.cur.ctx, r.withSnapshot(cp, res)...); err != nil {
+			return endFatal, false, err
+		}
+	}
+	if r.listens() {
+		r.emitStep(EventStepEnded, StatusCompleted, res.to)
+	}
+	r.vals, r.sources.events, r.failure = res.vals, r.sources.events.without(r.cur.given.used), nil
+	if final && r.branch != nil {
+		r.branch.out = res.out
+	}
+	step := r.stepDone(StatusCompleted, nil, res.to)
+	r.move(res.to)
+	end, more := r.follow(h, step)
+	return end, more, nil
+}
+
+// failed commits a step that failed or was cancelled, and takes its error route if there is one.
+func (r *runner) failed(status Status, res result, h *hooks) (ending, bool, error) {
+	n := r.cur.node
+	err := r.wrap(res.err)
+	var to *planNode
+	var label string
+	if status == StatusFailed {
+		to, label = r.handler(err)
+	}
+	failure := newFailure(err, n.action.name, r.seq+1, r.attempt, r.plan.sentinels)
+	var join int64
+	if status == StatusFailed {
+		join = r.join(to == nil)
+	}
+	if r.records() {
+		cp := r.checkpoint(status)
+		cp.Error, cp.Route, cp.Join = failure, label, join
+		if to != nil {
+			cp.Next, cp.Halted = to.action.name, h.halts(n, to)
+		}
+		if err := r.commit(r.cur.ctx, cp); err != nil {
+			return endFatal, false, err
+		}
+	}
+	if r.listens() {
+		r.emitEnded(status, err, to)
+	}
+	step := r.stepDone(status, err, to)
+	if to == nil {
+		r.status, r.rerun, r.revisit = status, true, true
+		h.tell(step)
+		if status == StatusCancelled {
+			return endCancelled, false, err
+		}
+		return endFailed, false, err
+	}
+	r.failure = failure
+	r.move(to)
+	end, more := r.follow(h, step)
+	return end, more, nil
+}
+
+// join gives a branch that ends its place among the results of the visit.
+func (r *runner) join(final bool) int64 {
+	if !final || r.branch == nil {
+		return 0
+	}
+	return r.visit.fan.Joined(r.branch.node)
+}
+
+// move makes the ended step the last one.
+func (r *runner) move(to *planNode) {
+	r.seq++
+	r.last, r.next = r.cur.node.action.name, to
+	r.attempt, r.status, r.halted, r.rerun = 0, "", "", false
+	r.recalled, r.revisit = nil, false
+}
+
+// follow decides whether the run goes on to the next step.
+func (r *runner) follow(h *hooks, step Step) (ending, bool) {
+	if h == nil {
+		return endDone, r.next != nil
+	}
+	told := h.tell(step)
+	switch {
+	case h.halts(r.cur.node, r.next) != "" || h.haltAfter[r.last]:
+		if !h.haltAfter[r.last] {
+			r.halted = r.next.action.name
+		}
+		return endHalted, false
+	case !told && r.next != nil:
+		return endPaused, false
+	}
+	return endDone, r.next != nil
+}
+
+// halts returns the name of the next node if the run halts before it.
+func (h *hooks) halts(last, next *planNode) string {
+	if h == nil || next == nil || !h.haltBefore[next.action.name] || h.haltAfter[last.action.name] {
+		return ""
+	}
+	return next.action.name
+}
+
+func (h *hooks) tell(s Step) bool {
+	return h == nil || h.stepped == nil || h.stepped(s)
+}
+
+// halt stops before the next node although this run has done nothing. The mark is written to the checkpoint before it.
+func (r *runner) halt(ctx context.Context) (ending, error) {
+	r.halted = r.next.action.name
+	if r.records() && r.born {
+		if err := r.remark(ctx); err != nil {
+			return endFatal, err
+		}
+	}
+	return endHalted, nil
+}
+
+// wait ends the run before a step whose inputs nobody gave.
+func (r *runner) wait() (ending, error) {
+	r.release()
+	r.status = StatusWaiting
+	r.attempt++
+	r.pending = []Pending{{
+		Ref: Ref{App: r.identity(), Seq: r.seq + 1}, Path: r.path(), Action: r.next.action.name,
+		Needs: r.cur.given.needs, State: r.state(),
+	}}
+	if r.records() {
+		r.cur.started = now()
+		cp := r.checkpoint(StatusWaiting)
+		cp.Needs = r.cur.given.needs
+		if err := r.commit(context.Background(), cp); err != nil {
+			return endFatal, err
+		}
+	}
+	if r.listens() {
+		e := r.event(EventWaiting)
+		e.Status, e.Needs = StatusWaiting, r.cur.given.needs
+		r.track(context.Background(), e)
+	}
+	return endWaiting, nil
+}
+
+// suspended ends the run in a parallel step whose branches wait.
+func (r *runner) suspended(res result) (ending, error) {
+	r.status, r.revisit = StatusWaiting, true
+	if r.records() {
+		if err := r.commit(r.cur.ctx, r.checkpoint(StatusWaiting)); err != nil {
+			return endFatal, err
+		}
+	}
+	if r.listens() {
+		r.emitEnded(StatusWaiting, nil, nil)
+	}
+	return endWaiting, nil
+}
+
+// closeAttempt ends the attempt of a run that may write nothing more.
+func (r *runner) closeAttempt() {
+	if r.cur.cancel != nil {
+		r.cur.cancel()
+	}
+	r.cur.att.close()
+}
+
+// isFatal reports whether err says that the tree may write nothing more.
+func isFatal(err error) bool {
+	if errors.Is(err, ErrConflict) {
+		return true
+	}
+	_, store := errors.AsType[*StoreError](err)
+	return store
+}
+
+// A Step is one ended step of the root, as Steps yields it.
+type Step struct {
+	Seq     int64
+	Attempt int
+	Action  string
+	Status  Status
+	Next    string // the action that follows; "" if none does
+	State   State  // after the step
+	Err     error  // of a failed or cancelled step
+}
+
+// String describes the step for people.
+func (s Step) String() string { return fmt.Sprintf("%d %s: %s", s.Seq, s.Action, s.Status) }
+
+func (r *runner) stepDone(status Status, err error, next *planNode) Step {
+	if r.branch != nil {
+		return Step{}
+	}
+	s := Step{Seq: r.seq + 1, Attempt: r.attempt, Action: r.cur.node.action.name, Status: status, State: r.state(), Err: err}
+	if next != nil {
+		s.Next = next.action.name
+	}
+	return s
+}

@@ -1,0 +1,136 @@
+package burdock
+
+import (
+	"context"
+	"reflect"
+	"sync/atomic"
+	"time"
+)
+
+// A runner advances one application: a root or a branch. It is used by one goroutine at a time.
+//
+//	next ──gather──▶ waiting
+//	  │
+//	  ▼
+//	attempt ──▶ completed ──▶ next, or done
+//	  │    └──▶ failed ──OnError──▶ next, or failed
+//	  └──────▶ cancelled
+//
+// The position is (seq, next): the last ended step and the node that runs after it. A step that failed, was cancelled
+// or waits does not move the position, so it runs again under the same number.
+type runner struct {
+	tree   *tree
+	plan   *plan
+	visit  *visit  // of a branch: the visit that started it
+	branch *branch // of a branch
+	id     string  // of a branch, once it was computed
+
+	sch     *schema
+	vals    []slot // never written to once shared
+	seq     int64
+	next    *planNode // nil: the application has ended
+	last    string    // the action of step seq
+	status  Status    // of the step after seq, if it was begun: how it stands
+	rerun   bool      // the step after seq was recorded failed or cancelled: its failed branches run again
+	attempt int       // of the step after seq
+	failure *Failure  // what the next node handles, if an error route leads to it
+	sources sources
+	halted  string // the node before which the last call halted
+
+	recalled []InputRecord // the events that the step after seq was recorded with
+	revisit  bool          // the step after seq may have recorded branches
+	pending  []Pending
+
+	holds   bool         // a token
+	born    bool         // sequence 0 is recorded
+	unsaved []Checkpoint // what the store did not take
+	since   int          // bytes of deltas since the last snapshot
+	events  atomic.Int64 // of this attempt
+	spans   atomic.Int64 // of this attempt
+	cur     current
+}
+
+// current is the step that is being run.
+type current struct {
+	node     *planNode
+	att      *attempt
+	own      attempt // att points here unless Options.Grace is set
+	ctx      context.Context
+	cancel   context.CancelFunc // of the Timeout
+	given    gathered
+	inputs   []InputRecord
+	started  time.Time
+	vanished int // how often a function called runtime.Goexit
+}
+
+// An ending says how a runner stopped.
+type ending uint8
+
+const (
+	endDone ending = iota
+	endFailed
+	endCancelled
+	endWaiting
+	endHalted
+	endPaused
+	endFatal // the tree was stopped
+)
+
+// state returns the current state.
+func (r *runner) state() State { return State{sch: r.sch, vals: r.vals} }
+
+// records reports whether the application is saved.
+func (r *runner) records() bool { return r.tree.store != nil }
+
+func (r *runner) branchKey() string {
+	if r.branch == nil {
+		return ""
+	}
+	return r.branch.key()
+}
+
+func (r *runner) branchIndex() int64 {
+	if r.branch == nil {
+		return 0
+	}
+	return r.branch.index
+}
+
+// An attempt is one try of a step, and what an action's function is called with.
+type attempt struct {
+	ctx     context.Context
+	run     *runner
+	node    *planNode
+	state   State
+	args    []reflect.Value
+	seq     int64
+	number  int
+	entered atomic.Pointer[stepContext]
+	where   string // which function runs, for a PanicError
+}
+
+// close refuses what the attempt's function may still do.
+func (a *attempt) close() {
+	if c := a.entered.Load(); c != nil {
+		c.over.Store(true)
+	}
+}
+
+// enter fills the window of the action and returns the context of its function.
+func (a *attempt) enter(c *stepContext, in reflect.Value) (context.Context, error) {
+	c.Context, c.run, c.action, c.seq, c.attempt = a.ctx, a.run, a.node.action.name, a.seq, a.number
+	a.entered.Store(c)
+	l := loader{a.node.loads, a.state.vals}
+	if missing := l.missing(); missing != nil {
+		return nil, missingKeys(a.node, missing)
+	}
+	if in.IsValid() {
+		l.load(in)
+	}
+	for i, v := range a.args {
+		if v.IsValid() {
+			a.node.inputs[i].field.Value(in).Set(v)
+		}
+	}
+	return c, nil
+}

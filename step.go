@@ -1,0 +1,261 @@
+package burdock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+)
+
+// A result is what an attempt came to.
+type result struct {
+	err    error
+	vals   []slot
+	delta  Delta
+	lists  bool // delta touches an append list
+	to     *planNode
+	label  string
+	out    any // of a branch that has ended: what reduce reads
+	leaked bool
+}
+
+// try runs the attempt's function, applies what it returned and asks the routes. All functions of the user that a leaf
+// step calls run in here, so that one place recovers their panics.
+func (a *attempt) try() (res result) {
+	defer func() {
+		if v := recover(); v != nil {
+			res = result{err: &PanicError{Where: a.where, Value: v, Stack: debug.Stack()}}
+		}
+	}()
+	a.where = "the action"
+	if res = a.call(); res.err != nil {
+		return res
+	}
+	n := a.node
+	if !n.exit {
+		for i := range n.routes {
+			ro := &n.routes[i]
+			a.where = "a condition"
+			if ro.asked == nil || ro.asked.holds(res.vals) {
+				res.to, res.label = ro.to, ro.route.label()
+				break
+			}
+		}
+	}
+	if res.to == nil && a.run.branch != nil {
+		res.out, res.err = a.run.branch.collect(res.vals)
+	}
+	return res
+}
+
+// call runs the function and applies what it wrote.
+func (a *attempt) call() result {
+	s := a.node.action.spec
+	if s.raw != nil {
+		ops, err := s.raw.call(a)
+		if err != nil {
+			return result{err: err}
+		}
+		return a.applyOps(ops)
+	}
+	out, err := s.call(a)
+	if err != nil {
+		return result{err: err}
+	}
+	return a.apply(out)
+}
+
+// start begins an attempt of the next node. ctx is the run's.
+func (r *runner) start(ctx context.Context) {
+	n := r.cur.node
+	r.attempt++
+	r.events.Store(0)
+	r.spans.Store(0)
+	att := &r.cur.own
+	if r.tree.grace > 0 {
+		att = new(attempt)
+	}
+	*att = attempt{ctx: ctx, run: r, node: n, state: r.state(), args: r.cur.given.args, seq: r.seq + 1, number: r.attempt}
+	r.cur.att, r.cur.ctx, r.cur.vanished = att, ctx, 0
+	r.cur.cancel = nil
+	if d := n.action.timeout; d > 0 {
+		att.ctx, r.cur.cancel = context.WithTimeoutCause(ctx, d, ErrTimeout)
+	}
+	if r.records() || r.listens() {
+		r.cur.started = now()
+	}
+}
+
+// perform runs the attempt, on a goroutine of its own if Options.Grace may have to leave it behind.
+func (r *runner) perform() result {
+	att := r.cur.att
+	if r.tree.grace <= 0 || att.node.action.spec.par != nil {
+		return att.try()
+	}
+	res, how := apart(att.ctx, r.tree.grace, att.try)
+	switch how {
+	case leaked:
+		return result{leaked: true, err: &LeakError{Path: r.path(), Action: att.node.action.name, Cause: context.Cause(att.ctx)}}
+	case vanished:
+		return result{err: &PanicError{Where: att.where, Value: ErrGoexit}}
+	}
+	return res
+}
+
+// ended closes the attempt for whatever its function left behind, and says what the result means.
+func (r *runner) ended(res result) (Status, result) {
+	att := r.cur.att
+	timeout := att.ctx.Err() != nil && r.cur.ctx.Err() == nil
+	if r.cur.cancel != nil {
+		r.cur.cancel()
+	}
+	if !res.leaked {
+		att.close()
+	}
+	switch {
+	case res.err == nil:
+		return StatusCompleted, res
+	case res.leaked:
+		return StatusFailed, res
+	case errors.Is(res.err, errWaiting):
+		return StatusWaiting, res
+	case r.cur.ctx.Err() != nil:
+		return StatusCancelled, res
+	case timeout:
+		res.err = fmt.Errorf("%w (%v): %w", ErrTimeout, att.node.action.timeout, res.err)
+	}
+	return StatusFailed, res
+}
+
+// errWaiting is what a visit returns when its branches wait.
+var errWaiting = errors.New("burdock: branches wait")
+
+// handler returns the error route of the failed step, and what its node will read.
+func (r *runner) handler(err error) (to *planNode, label string) {
+	n := r.cur.node
+	if r.cur.vanished > 1 {
+		return nil, ""
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			to, label = nil, ""
+		}
+	}()
+	for i := range n.onError {
+		if ro := &n.onError[i]; ro.route.match.match(err) {
+			return ro.to, ro.route.label()
+		}
+	}
+	return nil, ""
+}
+
+// apply writes the fields of out into a copy of the state.
+func (a *attempt) apply(out reflect.Value) (res result) {
+	n := a.node
+	res.vals = a.state.vals
+	if len(n.stores) == 0 {
+		return res
+	}
+	res.vals = a.state.copied()
+	for i := range n.stores {
+		s := &n.stores[i]
+		v := s.field.Value(out)
+		if len(n.stores) > 1 {
+			v = boxed(v)
+		}
+		if err := a.store(s, v, &res); err != nil {
+			res.err = fmt.Errorf("action %q wrote key %q: %w", n.action.name, a.state.sch.keys[s.slot].name, err)
+			return res
+		}
+	}
+	return res
+}
+
+// store writes one field.
+func (a *attempt) store(s *store, v reflect.Value, res *result) error {
+	switch {
+	case s.field.Delete:
+		if v.Bool() {
+			return a.write(s.slot, OpDelete, reflect.Value{}, res)
+		}
+		return nil
+	case s.field.Append:
+		if v.Len() == 0 {
+			if res.vals[s.slot].set() {
+				return nil
+			}
+			return a.write(s.slot, OpSet, reflect.MakeSlice(v.Type(), 0, 0), res)
+		}
+		return a.write(s.slot, OpAppend, v, res)
+	case s.field.OmitZero && v.IsZero():
+		return nil
+	}
+	return a.write(s.slot, OpSet, v, res)
+}
+
+// write makes one change: to the state, and to the delta if the application is saved.
+func (a *attempt) write(i int, kind Op, v reflect.Value, res *result) error {
+	k := &a.state.sch.keys[i]
+	c := Change{Key: k.name, Op: kind}
+	if kind == OpDelete {
+		res.vals[i] = slot{}
+	} else {
+		v, err := k.codec.Normalize(v)
+		if err != nil {
+			return err
+		}
+		if a.run.records() {
+			if c.Value, err = k.codec.Encode(v); err != nil {
+				return err
+			}
+		}
+		if kind == OpAppend {
+			res.vals[i] = appendList(res.vals[i], v)
+		} else {
+			clip(v)
+			res.vals[i] = slot{v: v}
+		}
+	}
+	if a.run.records() {
+		res.delta = append(res.delta, c)
+		res.lists = res.lists || k.list || kind == OpAppend
+	}
+	return nil
+}
+
+// applyOps writes what a Raw action changed.
+func (a *attempt) applyOps(ops []op) (res result) {
+	res.vals = a.state.copied()
+	for _, o := range ops {
+		name := a.node.action.key(o.key)
+		if err := a.write(a.state.sch.index[name], o.kind, o.v, &res); err != nil {
+			res.err = fmt.Errorf("action %q wrote key %q: %w", a.node.action.name, name, err)
+			return res
+		}
+	}
+	res.delta = merged(res.delta)
+	return res
+}
+
+// largeValue is the size in bytes from which a value is kept apart from the others of its struct: otherwise a small
+// live key would keep the large one alive.
+const largeValue = 1 << 10
+
+// boxed moves a large field into memory of its own.
+func boxed(v reflect.Value) reflect.Value {
+	large := v.Kind() == reflect.String && v.Len() > largeValue ||
+		v.Kind() == reflect.Slice && uintptr(v.Len())*v.Type().Elem().Size() > largeValue
+	if !large {
+		return v
+	}
+	own := reflect.New(v.Type()).Elem()
+	own.Set(v)
+	v.SetZero()
+	return own
+}
+
+// missingKeys is the error of a step whose state lacks what it reads.
+func missingKeys(n *planNode, keys []string) error {
+	return fmt.Errorf("action %q reads keys %q, which have no value: an earlier step deleted them, did not write them, or an omitzero field was zero", n.action.name, keys)
+}

@@ -1,0 +1,47 @@
+// Package sqlitestore keeps checkpoints and events in one SQLite file, in pure Go. It is the embedded default: store,
+// tracker and what the command line and the UI read, with nothing to install or to run beside the program.
+//
+// # The model
+//
+//	burdock.db                               beside it
+//	├ app         one row per application    burdock.db-wal, -shm   SQLite's log and its index
+//	│   ├ name, unique                       burdock.db-owner-…     one per open store that claimed something,
+//	│   ├ parent, parent_seq, idx ─ index                           locked as long as that store lives
+//	│   └ path, key, task, graph …
+//	├ checkpoint  (app, seq, kind) → status, join number, times, and the rest as a JSON body; clustered
+//	├ graph       (hash, name) → description, once
+//	├ run         one row per root: when it was last written, and how it stood; what listings of roots read
+//	├ claim       root → epoch, dispatch, the owner that holds it
+//	└ event       in the order of writing; index (app, seq, attempt, n)
+//
+// What belongs to an application is stored once, so a step costs one row, and applications that run at the same time
+// lie on the same pages: their ids grow in the order in which they begin. A step that says otherwise than its
+// application's row, because the graph changed or the branch moved, carries these fields in its own body.
+//
+//	Save ──┐ joins the forming batch      leader: takes the write token, yields while the batch still grows,
+//	Save ──┼─────────────────────────►    BEGIN IMMEDIATE · fence · rows · next Save · … · events · COMMIT (one fsync)
+//	Save ──┘                              and wakes the others, each with its own result
+//
+// There is no committer goroutine: the first Save of a batch leads it.
+//
+// # Guarantees
+//
+//   - When Save returns nil, its batch has been written and synced: journal_mode WAL and synchronous FULL are set and
+//     read back on the connection that commits, and Open fails if they do not hold.
+//   - A batch is written whole or not at all. Saves that share a commit fail apart: a stale fence fails its own Save;
+//     after any other error each Save is tried in a transaction of its own. A COMMIT that reports an error is resolved
+//     that way too, since writing the same rows again changes nothing.
+//   - Of two stores, in one process or two, one holds a claim. A claim lives while its store has it and the process
+//     lives; a killed process holds nothing from the moment the operating system has closed its files.
+//   - Claim and Release sync nothing. What a power cut can take back of them, no living owner relies on: the first
+//     Save under a claim syncs the claim before itself.
+//   - Save is not abandoned when its context ends after it has begun. Load and List end with their context's error.
+//   - A List holds no transaction and no connection while its loop's body runs; each page of it is one moment.
+//   - Two processes may use one database at once; SQLite's lock is waited for, up to Options.BusyTimeout.
+//   - No goroutine is started but the timer of a Tracker, which ends in Close.
+//
+// In plain words: what was acknowledged is there after kill -9 and after a power cut, as far as the disk keeps its
+// promise; many branches that save at once pay for one sync; and a database that cannot be used says why and what to
+// do. Not promised: network file systems, whose locks and syncs are theirs; a listing that shows one single moment
+// while somebody writes; two owners kept apart on systems without flock, where only claims of one process conflict.
+package sqlitestore

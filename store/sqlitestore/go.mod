@@ -1,0 +1,10 @@
+module github.com/burdock-go/burdock/store/sqlitestore
+
+go 1.26
+
+require (
+	github.com/burdock-go/burdock v0.0.0
+	modernc.org/sqlite v1.61.0
+)
+
+replace github.com/burdock-go/burdock => ../..

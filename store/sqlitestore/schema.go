@@ -1,0 +1,205 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+)
+
+// applicationID marks a file as ours: "Brdk".
+const applicationID = 0x4272646b
+
+// migrations bring a database from the schema version of their index to the next. One that was released is never
+// changed.
+var migrations = [...][]string{schema1}
+
+// schemaVersion is what this package reads and writes.
+const schemaVersion = int64(len(migrations))
+
+var schema1 = []string{
+	`CREATE TABLE graph (
+		id INTEGER PRIMARY KEY,
+		hash TEXT NOT NULL,
+		name TEXT NOT NULL,
+		description BLOB, -- JSON, of the first root that gave one
+		UNIQUE (hash, name)
+	)`,
+	// root is NULL as long as the application is known only as a parent or by its events. orphan marks a row that was
+	// made when its parent was unknown: where a walk over a root's tree finds what no walk from above reaches.
+	`CREATE TABLE app (
+		id INTEGER PRIMARY KEY,
+		name TEXT NOT NULL UNIQUE,
+		root INTEGER,
+		parent INTEGER,
+		parent_seq INTEGER,
+		idx INTEGER,
+		orphan INTEGER,
+		graph INTEGER,
+		path TEXT,
+		project TEXT,
+		partition TEXT,
+		task TEXT,
+		key TEXT,
+		fingerprint TEXT
+	)`,
+	`CREATE INDEX app_visit ON app(parent, parent_seq, idx) WHERE parent IS NOT NULL`,
+	`CREATE INDEX app_orphan ON app(root) WHERE orphan = 1`,
+	// kind is 0 for a step and 1 for a snapshot. started is in nanoseconds since 1970, took in nanoseconds; body is
+	// what stands in no column, as package record writes it.
+	`CREATE TABLE checkpoint (
+		app INTEGER NOT NULL,
+		seq INTEGER NOT NULL,
+		kind INTEGER NOT NULL,
+		status TEXT NOT NULL,
+		lists INTEGER NOT NULL,
+		joined INTEGER NOT NULL,
+		flags INTEGER NOT NULL,
+		epoch INTEGER,
+		dispatch INTEGER,
+		started INTEGER,
+		took INTEGER,
+		body BLOB NOT NULL,
+		PRIMARY KEY (app, seq, kind)
+	) WITHOUT ROWID`,
+	`CREATE INDEX checkpoint_snapshot ON checkpoint(app, seq) WHERE kind = 1`,
+	`CREATE TABLE run (
+		id INTEGER PRIMARY KEY,
+		seq INTEGER NOT NULL,
+		updated INTEGER NOT NULL,
+		status TEXT NOT NULL,
+		project TEXT NOT NULL,
+		partition TEXT NOT NULL
+	)`,
+	`CREATE INDEX run_updated ON run(updated)`,
+	// held is the epoch of the claim that owner holds, 0 while nobody does.
+	`CREATE TABLE claim (
+		root TEXT PRIMARY KEY,
+		epoch INTEGER NOT NULL,
+		dispatch INTEGER NOT NULL,
+		held INTEGER NOT NULL,
+		owner TEXT NOT NULL
+	) WITHOUT ROWID`,
+	`CREATE TABLE event (
+		id INTEGER PRIMARY KEY,
+		app INTEGER NOT NULL,
+		seq INTEGER NOT NULL,
+		attempt INTEGER NOT NULL,
+		n INTEGER NOT NULL,
+		flags INTEGER NOT NULL,
+		body BLOB NOT NULL
+	)`,
+	`CREATE INDEX event_order ON event(app, seq, attempt, n)`,
+}
+
+// migrate brings the database to this schema, or says why it cannot.
+func (s *Store) migrate(c *conn) error {
+	version, err := s.checkSchema(c)
+	if err != nil || version == schemaVersion || s.opts.ReadOnly {
+		return err
+	}
+	if err := s.begin(c); err != nil {
+		return err
+	}
+	// Another process may have migrated while this one waited.
+	if version, err = s.checkSchema(c); err == nil {
+		err = apply(c, version)
+	}
+	if err == nil {
+		err = c.exec("COMMIT")
+	}
+	if err != nil {
+		_ = c.exec("ROLLBACK")
+	}
+	return err
+}
+
+func apply(c *conn, version int64) error {
+	for ; version < schemaVersion; version++ {
+		for _, statement := range migrations[version] {
+			if err := c.exec(statement); err != nil {
+				return fmt.Errorf("migrate from schema %d: %w", version, err)
+			}
+		}
+		if err := c.exec(fmt.Sprintf("PRAGMA user_version = %d", version+1)); err != nil {
+			return err
+		}
+	}
+	return c.exec(fmt.Sprintf("PRAGMA application_id = %d", applicationID))
+}
+
+// checkSchema returns the schema version of the file, 0 for an empty one.
+func (s *Store) checkSchema(c *conn) (int64, error) {
+	id, err := c.number("PRAGMA application_id")
+	if err != nil {
+		return 0, err
+	}
+	version, err := c.number("PRAGMA user_version")
+	if err != nil {
+		return 0, err
+	}
+	if id == 0 && version == 0 {
+		tables, err := c.number("SELECT count(*) FROM sqlite_schema")
+		if err != nil {
+			return 0, err
+		}
+		if tables == 0 {
+			return 0, s.checkEmpty()
+		}
+	}
+	switch {
+	case id != applicationID:
+		return 0, &Error{Path: s.path, Op: "open", Kind: ErrNotADatabase, Err: fmt.Errorf("it is another program's SQLite database (application id %#x)", id), Hint: "name another file"}
+	case version > schemaVersion:
+		return 0, &Error{
+			Path: s.path, Op: "open", Kind: ErrNewerSchema, Err: fmt.Errorf("it has schema %d and this program knows schemas up to %d", version, schemaVersion),
+			Hint: "use a later version of this program, or another database",
+		}
+	case version < schemaVersion && s.opts.ReadOnly:
+		return 0, &Error{
+			Path: s.path, Op: "open", Kind: ErrReadOnly, Err: fmt.Errorf("it has schema %d and must be migrated to %d", version, schemaVersion),
+			Hint: "open it once for writing",
+		}
+	}
+	return version, nil
+}
+
+// checkEmpty refuses to read an empty file as a database: there is nothing to show and nobody may make the tables.
+func (s *Store) checkEmpty() error {
+	if s.opts.ReadOnly {
+		return &Error{Path: s.path, Op: "open", Kind: ErrNotADatabase, Err: fmt.Errorf("the file is empty"), Hint: "nothing has been saved there yet"}
+	}
+	return nil
+}
+
+// setUp sets what each connection needs and reads it back.
+func (s *Store) setUp(c *conn, synchronous, level string) error {
+	millis := fmt.Sprint(s.opts.BusyTimeout.Milliseconds())
+	if err := c.pragma("busy_timeout", millis, millis); err != nil {
+		return err
+	}
+	if s.opts.ReadOnly {
+		return c.pragma("query_only", "ON", "1")
+	}
+	for _, p := range [][3]string{
+		{"journal_mode", "WAL", "wal"},
+		{"synchronous", synchronous, level},
+		{"cache_size", "-8000", "-8000"},
+		{"wal_autocheckpoint", "4000", "4000"}, // 16 MB: a hot page is copied into the file once, not once per 4 MB
+		{"journal_size_limit", "67108864", "67108864"},
+	} {
+		if err := c.pragma(p[0], p[1], p[2]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// integrity runs SQLite's own check; tests call it after a crash.
+func integrity(c *conn) error {
+	return c.query(context.Background(), func(v []driver.Value) error {
+		if v[0] != "ok" {
+			return fmt.Errorf("integrity_check: %v", v[0])
+		}
+		return nil
+	}, "PRAGMA integrity_check")
+}

@@ -1,0 +1,85 @@
+package burdock
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A tree is what a root and all its descendants share while they run.
+type tree struct {
+	root      string
+	project   string
+	partition string
+	store     Store
+	tracker   Tracker
+	logger    *slog.Logger
+	grace     time.Duration
+	config    values
+	tokens    chan struct{} // one slot per action function that may run; nil: no bound
+	dropped   atomic.Int64  // events that the tracker refused
+
+	mu     sync.Mutex
+	fence  Fence
+	cancel context.CancelCauseFunc // of the call that runs
+	fatal  error                   // a StoreError or ErrConflict: nothing more may be written
+}
+
+// fail stops the whole tree: its right to write, or the means, is gone.
+func (t *tree) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.fatal == nil {
+		t.fatal = err
+		if t.cancel != nil {
+			t.cancel(err)
+		}
+	}
+}
+
+// failed returns why the tree was stopped, or nil.
+func (t *tree) failed() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.fatal
+}
+
+// begin prepares the tree for one call.
+func (t *tree) begin(fence Fence, cancel context.CancelCauseFunc) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fence, t.cancel, t.fatal = fence, cancel, nil
+}
+
+// save commits checkpoints under the tree's claim. What ends the caller's context does not end a save.
+func (t *tree) save(ctx context.Context, batch []Checkpoint) error {
+	if err := t.failed(); err != nil {
+		return err
+	}
+	for i := range batch {
+		batch[i].Fence = t.fence
+	}
+	if err := t.store.Save(context.WithoutCancel(ctx), t.fence, batch); err != nil {
+		err = &StoreError{Op: "save", App: batch[len(batch)-1].App, Err: err}
+		t.fail(err)
+		return err
+	}
+	return nil
+}
+
+// takeToken waits for the right to run an action function.
+func (t *tree) takeToken(ctx context.Context) bool {
+	select {
+	case t.tokens <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (t *tree) giveToken() { <-t.tokens }
+
+// now is the time of records and events.
+func now() time.Time { return time.Now().UTC() }
