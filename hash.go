@@ -27,7 +27,8 @@ type nodeDescription struct {
 	Exit     bool               `json:"exit,omitempty"`
 	Routes   []routeDescription `json:"routes,omitempty"`
 	Branches []description      `json:"branches,omitempty"`
-	Tags     []string           `json:"tags,omitempty"` // no part of the hash
+	Tags     []string           `json:"tags,omitempty"`  // no part of the hash
+	Bound    []string           `json:"bound,omitempty"` // inputs that have a constant; no part of the hash
 }
 
 type fieldDescription struct {
@@ -63,7 +64,7 @@ func hashGraph(g *Graph) hashed {
 // untag removes what the hash does not cover.
 func (d *description) untag() {
 	for i := range d.Nodes {
-		d.Nodes[i].Tags = nil
+		d.Nodes[i].Tags, d.Nodes[i].Bound = nil, nil
 		for j := range d.Nodes[i].Branches {
 			d.Nodes[i].Branches[j].untag()
 		}
@@ -89,6 +90,9 @@ func describeNode(p *plan, n *planNode) nodeDescription {
 	}
 	for _, in := range n.inputs {
 		d.Inputs = append(d.Inputs, describeField(a, in.field, p.set))
+		if in.bound.IsValid() {
+			d.Bound = append(d.Bound, in.field.Name)
+		}
 	}
 	if raw := a.spec.raw; raw != nil {
 		d.Reads, d.Writes = describeKeys(a, raw.reads, p.set), describeKeys(a, raw.writes, p.set)

@@ -1,10 +1,11 @@
 module github.com/burdock-go/burdock/examples
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/burdock-go/burdock v0.0.0
-	github.com/burdock-go/burdock/store/sqlitestore v0.0.0
+	github.com/google/go-cmp v0.7.0
+	go.uber.org/goleak v1.3.0
 )
 
 replace (

@@ -51,15 +51,6 @@ func TestStandardLibrary(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := os.Getenv("REVIEW_DUMP"); n != "" {
-		var b bytes.Buffer
-		for _, f := range files {
-			for _, v := range f.Verdicts {
-				fmt.Fprintf(&b, "%s|%d|%s|%s|%s\n", v.Finding.Path, v.Finding.Line, v.Finding.Check, v.Severity, v.Finding.Name)
-			}
-		}
-		os.WriteFile(n, b.Bytes(), 0o666)
-	}
 	compareCounts(t, g, s, files)
 }
 

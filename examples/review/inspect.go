@@ -1,6 +1,9 @@
 package review
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // An Inspection says what a file is, before it is checked.
 type Inspection struct {
@@ -23,14 +26,14 @@ func (c *Checks) Inspect(ctx context.Context, s Subject) (Inspection, error) {
 	switch t.kind {
 	case KindTooLarge:
 		f := t.finding(CheckSize, 0)
-		f.Message, f.Measure = "too large: not checked", int(s.File.Size>>20)
+		f.Message, f.Measure = fmt.Sprintf("%d MB are not checked", s.File.Size>>20), int(s.File.Size>>20)
 		i.Findings = append(i.Findings, f)
 	case KindBinary, KindSymlink, KindSubmodule:
 		i.Notes = append(i.Notes, Note{Check: CheckFile, Path: s.File.Path, Reason: t.kind})
 	case KindGo:
 		if t.parsed.Err != "" {
 			f := t.finding(CheckParse, t.parsed.ErrLine)
-			f.Message = "does not parse: " + printable(t.parsed.Err)
+			f.Message = printable(t.parsed.Err)
 			i.Findings = append(i.Findings, f)
 		}
 	}

@@ -68,7 +68,7 @@ func (c *Checks) Indentation(ctx context.Context, s Subject) (Result, error) {
 		}
 	})
 	rarer := tabs
-	if spaces.count < tabs.count {
+	if spaces.count <= tabs.count {
 		rarer = spaces
 	}
 	if both.count > 0 {

@@ -97,8 +97,7 @@ const sniffed = 8000
 func isBinary(src []byte) bool { return bytes.IndexByte(src[:min(len(src), sniffed)], 0) >= 0 }
 
 func placeOf(raw string) string {
-	elements := strings.Split(path.Dir(raw), "/")
-	for _, e := range elements {
+	for e := range strings.SplitSeq(path.Dir(raw), "/") {
 		switch e {
 		case "testdata":
 			return PlaceTestdata

@@ -120,6 +120,15 @@ func (c *conn) one(query string, args ...any) ([]driver.Value, bool, error) {
 	return c.dest, found, err
 }
 
+// moment calls f within one read transaction.
+func (c *conn) moment(f func() error) error {
+	if err := c.exec("BEGIN"); err != nil {
+		return err
+	}
+	err := f()
+	return errors.Join(err, c.exec("ROLLBACK"))
+}
+
 // pragma sets a PRAGMA and fails unless it reads back as want.
 func (c *conn) pragma(name, value, want string) error {
 	if err := c.query(context.Background(), func([]driver.Value) error { return nil }, "PRAGMA "+name+" = "+value); err != nil {

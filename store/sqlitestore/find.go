@@ -4,21 +4,31 @@ import (
 	"database/sql/driver"
 
 	"github.com/burdock-go/burdock"
+	"github.com/burdock-go/burdock/record"
 )
 
-// aboutColumns are what aboutOfRow reads, of app a with its root r, parent p and graph g.
-const aboutColumns = `r.name, p.name, a.parent_seq, a.idx, a.path, a.project, a.partition, g.name, g.hash, a.task, a.key, a.fingerprint`
+// selectAbout reads what aboutOfRow needs of applications a of which a record is known. There is no LEFT JOIN on
+// purpose: with one, SQLite compares each bound value with NULL and for that prepares the statement again at every
+// execution, 50 µs instead of 5.
+const (
+	selectAbout = `SELECT a.id, a.name, r.name, (SELECT name FROM app WHERE id = a.parent), a.parent_seq, a.idx, a.path, a.project, a.partition,
+		g.name, g.hash, a.task, a.key, a.fingerprint, a.home`
+	joinAbout = ` CROSS JOIN app r ON r.id = a.root CROSS JOIN graph g ON g.id = a.graph`
+)
 
-// aboutJoins bring the rows that aboutColumns names.
-const aboutJoins = ` LEFT JOIN app r ON r.id = a.root LEFT JOIN app p ON p.id = a.parent LEFT JOIN graph g ON g.id = a.graph`
-
-const aboutWidth = 12
-
-func aboutOfRow(v []driver.Value) about {
-	return about{
-		Root: str(v[0]), Parent: burdock.Ref{App: str(v[1]), Seq: num(v[2])}, Index: num(v[3]), Path: str(v[4]), Project: str(v[5]),
-		Partition: str(v[6]), Graph: str(v[7]), GraphHash: str(v[8]), Task: str(v[9]), Key: str(v[10]), Fingerprint: str(v[11]),
+// aboutOfRow decodes a row of selectAbout.
+func aboutOfRow(v []driver.Value) (*app, error) {
+	a := &app{id: num(v[0]), name: str(v[1]), known: true, place: place{burdock.Ref{App: str(v[3]), Seq: num(v[4])}, num(v[5])}}
+	a.about = about{
+		Root: str(v[2]), Parent: a.place.parent, Index: a.place.index, Path: str(v[6]), Project: str(v[7]), Partition: str(v[8]),
+		Graph: str(v[9]), GraphHash: str(v[10]), Task: str(v[11]), Key: str(v[12]), Fingerprint: str(v[13]),
 	}
+	if home, moved := v[14].([]byte); moved {
+		first, err := record.Unmarshal(home)
+		a.about.Parent, a.about.Index = first.Parent, first.Index
+		return a, err
+	}
+	return a, nil
 }
 
 // str is a text column, "" where it is NULL.
@@ -34,18 +44,34 @@ func num(v driver.Value) int64 {
 }
 
 // find returns the row of an application, nil if there is none.
+func (c *conn) find(name string) (*app, error) {
+	v, found, err := c.one("SELECT id, root FROM app WHERE name = ?", name)
+	if err != nil || !found {
+		return nil, err
+	}
+	if v[1] == nil {
+		return &app{id: num(v[0]), name: name}, nil
+	}
+	return c.app(num(v[0]))
+}
+
+// app reads the row of an application of which a record is known.
+func (c *conn) app(id int64) (*app, error) {
+	v, _, err := c.one(selectAbout+` FROM app a`+joinAbout+` WHERE a.id = ?`, id)
+	if err != nil {
+		return nil, err
+	}
+	return aboutOfRow(v)
+}
+
+// find is conn.find with a memory.
 func (w *writer) find(name string) (*app, error) {
 	if a := w.apps[name]; a != nil {
 		return a, nil
 	}
-	v, found, err := w.conn.one("SELECT a.id, a.root IS NOT NULL, "+aboutColumns+" FROM app a"+aboutJoins+" WHERE a.name = ?", name)
-	if err != nil || !found {
+	a, err := w.conn.find(name)
+	if err != nil || a == nil {
 		return nil, err
-	}
-	a := &app{id: num(v[0]), known: num(v[1]) == 1}
-	if a.known {
-		a.about = aboutOfRow(v[2:])
-		a.place = place{a.about.Parent, a.about.Index}
 	}
 	return w.remember(name, a), nil
 }

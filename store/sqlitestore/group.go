@@ -77,7 +77,7 @@ func (s *Store) commitWith(sv *save) {
 // lead commits b as soon as nobody else writes. What joins meanwhile shares the commit.
 func (s *Store) lead(b *batch) {
 	defer close(b.done)
-	err := s.lock()
+	err := s.lock("save")
 	saves := s.group.take(b, err == nil)
 	if err != nil {
 		for _, sv := range saves {
@@ -159,20 +159,21 @@ func (s *Store) transact(saves []*save) (err error) {
 		}
 	}
 	taken := s.events.take()
-	if err := w.events(taken); err != nil {
-		s.events.giveBack(taken, err)
-		return err
+	if err = s.putEvents(taken); err == nil {
+		err = w.conn.exec("COMMIT")
 	}
-	if err := w.conn.exec("COMMIT"); err != nil {
+	if err != nil {
 		s.events.giveBack(taken, err)
-		return err
 	}
-	return nil
+	return err
 }
 
 // put writes one save, unless its fence is stale.
 func (s *Store) put(sv *save) error {
 	sv.err = nil
+	if sv.fence.Root == "" { // a flush of events
+		return nil
+	}
 	switch err := s.write.admit(sv.fence); {
 	case errors.Is(err, burdock.ErrConflict):
 		sv.err = &Error{Path: s.path, Op: "save", Err: err}
@@ -205,7 +206,7 @@ func (s *Store) begin(c *conn) error {
 	return err
 }
 
-// fences of one root, oldest first
+// below reports whether f is older than g, both of one root.
 func below(f, g burdock.Fence) bool {
 	return f.Epoch < g.Epoch || f.Epoch == g.Epoch && f.Dispatch < g.Dispatch
 }

@@ -25,7 +25,8 @@ var schema1 = []string{
 		UNIQUE (hash, name)
 	)`,
 	// root is NULL as long as the application is known only as a parent or by its events. orphan marks a row that was
-	// made when its parent was unknown: where a walk over a root's tree finds what no walk from above reaches.
+	// made when its parent was unknown: where a walk over a root's tree finds what no walk from above reaches. home is
+	// the place that the first record named, as JSON, if a later one named another.
 	`CREATE TABLE app (
 		id INTEGER PRIMARY KEY,
 		name TEXT NOT NULL UNIQUE,
@@ -34,6 +35,7 @@ var schema1 = []string{
 		parent_seq INTEGER,
 		idx INTEGER,
 		orphan INTEGER,
+		home BLOB,
 		graph INTEGER,
 		path TEXT,
 		project TEXT,
@@ -42,7 +44,8 @@ var schema1 = []string{
 		key TEXT,
 		fingerprint TEXT
 	)`,
-	`CREATE INDEX app_visit ON app(parent, parent_seq, idx) WHERE parent IS NOT NULL`,
+	// Not partial (parent IS NOT NULL): see selectAbout for what a comparison of a bound value with NULL costs.
+	`CREATE INDEX app_visit ON app(parent, parent_seq, idx)`,
 	`CREATE INDEX app_orphan ON app(root) WHERE orphan = 1`,
 	// kind is 0 for a step and 1 for a snapshot. started is in nanoseconds since 1970, took in nanoseconds; body is
 	// what stands in no column, as package record writes it.

@@ -234,15 +234,15 @@ func (s *Store) shut() error {
 }
 
 // lock takes the write token; the caller gives it back with unlock.
-func (s *Store) lock() error {
+func (s *Store) lock(op string) error {
 	if s.opts.ReadOnly {
-		return &Error{Path: s.path, Op: "write", Kind: ErrReadOnly, Err: errors.New("it was opened with Options.ReadOnly"), Hint: "open it for writing"}
+		return &Error{Path: s.path, Op: op, Kind: ErrReadOnly, Err: errors.New("it was opened with Options.ReadOnly"), Hint: "open it for writing"}
 	}
 	<-s.token
 	select {
 	case <-s.closed:
 		s.unlock()
-		return &Error{Path: s.path, Op: "write", Kind: ErrClosed}
+		return &Error{Path: s.path, Op: op, Kind: ErrClosed}
 	default:
 		return nil
 	}

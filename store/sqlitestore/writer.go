@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/burdock-go/burdock"
+	"github.com/burdock-go/burdock/record"
 )
 
 // maxKnown bounds how many applications a writer remembers, at a few hundred bytes each. Live ones are asked for again
@@ -25,6 +26,7 @@ type writer struct {
 // An app is an application's row.
 type app struct {
 	id    int64
+	name  string
 	known bool // false while only branches or events of it have been seen
 	about about
 	place place
@@ -153,19 +155,30 @@ func (w *writer) app(r *row) (*app, error) {
 	case a == nil:
 		return w.insert(r.c.App, &r.about)
 	case !a.known:
-		return a, w.fill(a, r.c.App, &r.about)
+		return a, w.fill(a, &r.about)
 	}
-	if at := (place{r.about.Parent, r.about.Index}); a.place != at {
-		parent, _, err := w.parent(&r.about)
-		if err != nil {
-			return nil, err
-		}
-		if err := w.conn.exec("UPDATE app SET parent = ?, parent_seq = ?, idx = ? WHERE id = ?", parent, at.parent.Seq, at.index, a.id); err != nil {
-			return nil, err
-		}
-		a.place = at
+	return a, w.move(a, place{r.about.Parent, r.about.Index})
+}
+
+// move changes where the application is listed; its row keeps what the first record said.
+func (w *writer) move(a *app, to place) error {
+	if a.place == to {
+		return nil
 	}
-	return a, nil
+	home, err := record.Marshal(burdock.Checkpoint{Parent: a.about.Parent, Index: a.about.Index, Kind: burdock.KindStep})
+	if err != nil {
+		return err
+	}
+	parent, _, err := w.parent(&about{Parent: to.parent})
+	if err != nil {
+		return err
+	}
+	if err := w.conn.exec("UPDATE app SET parent = ?, parent_seq = ?, idx = ?, home = coalesce(home, ?) WHERE id = ?",
+		parent, to.parent.Seq, to.index, home, a.id); err != nil {
+		return err
+	}
+	a.place = to
+	return nil
 }
 
 // id is the row of an application that may have none yet.
@@ -181,7 +194,7 @@ func (w *writer) id(name string) (*app, error) {
 	if err := w.conn.exec("INSERT INTO app(id, name) VALUES (?, ?)", id, name); err != nil {
 		return nil, err
 	}
-	return w.remember(name, &app{id: id}), nil
+	return w.remember(name, &app{id: id, name: name}), nil
 }
 
 func (w *writer) newID() (int64, error) {
@@ -212,7 +225,7 @@ func (w *writer) insert(name string, ab *about) (*app, error) {
 		if err != nil {
 			return nil, err
 		}
-		return a, w.fill(a, name, ab)
+		return a, w.fill(a, ab)
 	}
 	args, err := w.columns(ab)
 	if err != nil {
@@ -226,11 +239,11 @@ func (w *writer) insert(name string, ab *about) (*app, error) {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, append(args, id, name)...); err != nil {
 		return nil, err
 	}
-	return w.remember(name, &app{id: id, known: true, about: *ab, place: place{ab.Parent, ab.Index}}), nil
+	return w.remember(name, &app{id: id, name: name, known: true, about: *ab, place: place{ab.Parent, ab.Index}}), nil
 }
 
 // fill completes a row that its branches or events have made.
-func (w *writer) fill(a *app, _ string, ab *about) error {
+func (w *writer) fill(a *app, ab *about) error {
 	args, err := w.columns(ab)
 	if err != nil {
 		return err

@@ -44,10 +44,12 @@ func TestWaiterLoadsItselfWhenTheLoaderIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := New[int](100, length)
 		first, cancel := context.WithCancel(t.Context())
-		go c.Get(first, 1, func(ctx context.Context) (string, error) {
-			<-ctx.Done()
-			return "", ctx.Err()
-		})
+		go func() {
+			_, _ = c.Get(first, 1, func(ctx context.Context) (string, error) {
+				<-ctx.Done()
+				return "", ctx.Err()
+			})
+		}()
 		synctest.Wait()
 		time.AfterFunc(time.Second, cancel)
 		got, err := c.Get(t.Context(), 1, func(context.Context) (string, error) { return "second", nil })
@@ -61,7 +63,9 @@ func TestWaiterLeavesWhenItsOwnContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := New[int](100, length)
 		release := make(chan struct{})
-		go c.Get(t.Context(), 1, func(context.Context) (string, error) { <-release; return "late", nil })
+		go func() {
+			_, _ = c.Get(t.Context(), 1, func(context.Context) (string, error) { <-release; return "late", nil })
+		}()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

@@ -49,7 +49,7 @@ func children(t *testing.T) (pids []int) {
 	}
 	for _, task := range tasks {
 		list, _ := os.ReadFile("/proc/self/task/" + task.Name() + "/children") // the thread may have ended
-		for _, f := range strings.Fields(string(list)) {
+		for f := range strings.FieldsSeq(string(list)) {
 			pid, err := strconv.Atoi(f)
 			if err != nil {
 				t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,7 +52,7 @@ func hasAnyPrefix(s string, prefixes []string) bool {
 // Ctrl-C in the terminal reaches the program first, which then ends its steps
 // in order. The child dies when ctx ends.
 func command(ctx context.Context, dir string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "git", append(settings[:len(settings):len(settings)], args...)...)
+	cmd := exec.CommandContext(ctx, "git", slices.Concat(settings, args)...)
 	cmd.Dir = dir
 	cmd.Env = environ()
 	cmd.WaitDelay = 5 * time.Second

@@ -34,32 +34,20 @@ const (
 	ModeSubmodule = "160000"
 )
 
-// Snapshot resolves a range. Empty means all files of HEAD, a revision means
-// all files of it, and A..B means the files that differ between A and B and
-// exist in B, reviewed at B; a missing end is HEAD. It returns an error that
-// is [ErrEmpty] or [ErrUnknownRange] when there is nothing of that name.
+// Snapshot is Resolve and Fill in one.
 func (r *Repo) Snapshot(ctx context.Context, rng string) (Snapshot, error) {
-	s, err := r.resolve(ctx, rng)
+	s, err := r.Resolve(ctx, rng)
 	if err != nil {
 		return Snapshot{}, err
 	}
-	if s.Time, err = r.committed(ctx, s.Commit); err != nil {
-		return Snapshot{}, fmt.Errorf("time of commit %s: %w", s.Commit, err)
-	}
-	if s.Files, err = r.Tree(ctx, s.Commit); err != nil {
-		return Snapshot{}, err
-	}
-	if s.Base == "" {
-		return s, nil
-	}
-	if s.Files, err = r.changed(ctx, s.Base, s.Commit, s.Files); err != nil {
-		return Snapshot{}, fmt.Errorf("files changed in %s: %w", rng, err)
-	}
-	return s, nil
+	return r.Fill(ctx, s)
 }
 
-// resolve turns the range as typed into commit ids.
-func (r *Repo) resolve(ctx context.Context, rng string) (s Snapshot, err error) {
+// Resolve turns a range as typed into commit ids, without files and time. Empty means all files of HEAD, a revision means
+// all files of it, and A..B means the files that differ between A and B and
+// exist in B, reviewed at B; a missing end is HEAD. It returns an error that
+// is [ErrEmpty] or [ErrUnknownRange] when there is nothing of that name.
+func (r *Repo) Resolve(ctx context.Context, rng string) (s Snapshot, err error) {
 	if strings.Contains(rng, "...") {
 		return s, fmt.Errorf("%w %q: three dots are not supported: write A..B", ErrUnknownRange, rng)
 	}
@@ -73,6 +61,23 @@ func (r *Repo) resolve(ctx context.Context, rng string) (s Snapshot, err error) 
 		s.Base, err = r.commit(ctx, rng, from)
 	}
 	return s, err
+}
+
+// Fill adds the time and the files to a resolved snapshot.
+func (r *Repo) Fill(ctx context.Context, s Snapshot) (_ Snapshot, err error) {
+	if s.Time, err = r.committed(ctx, s.Commit); err != nil {
+		return Snapshot{}, fmt.Errorf("time of commit %s: %w", s.Commit, err)
+	}
+	if s.Files, err = r.Tree(ctx, s.Commit); err != nil {
+		return Snapshot{}, err
+	}
+	if s.Base == "" {
+		return s, nil
+	}
+	if s.Files, err = r.changed(ctx, s.Base, s.Commit, s.Files); err != nil {
+		return Snapshot{}, fmt.Errorf("files changed in %s: %w", s.Range, err)
+	}
+	return s, nil
 }
 
 // commit returns the id of one end of a range. A name that begins with a dash

@@ -1,0 +1,274 @@
+package sqlitestore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/burdock-go/burdock"
+)
+
+// claims is what this store holds, and the file whose lock says that it lives.
+type claims struct {
+	mu    sync.Mutex
+	held  map[string]*claim // by root
+	owner string            // the name of the file beside the database; "" until the first claim
+	file  *os.File
+}
+
+// A claim implements burdock.Claim.
+type claim struct {
+	store *Store
+	fence burdock.Fence
+	lost  chan struct{}
+	once  sync.Once
+}
+
+// Fence implements burdock.Claim.
+func (c *claim) Fence() burdock.Fence { return c.fence }
+
+// Lost implements burdock.Claim: it is closed when a Save of this store was refused because of a higher epoch.
+func (c *claim) Lost() <-chan struct{} { return c.lost }
+
+// Claim implements burdock.Store. The owner lives until it releases the claim, closes the store or dies. It costs no
+// sync. A ctx that is done makes it fail without a claim; while it waits for another process its end changes nothing.
+func (s *Store) Claim(ctx context.Context, root string) (burdock.Claim, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if root == "" {
+		return nil, &Error{Path: s.path, Op: "claim", Err: errors.New("no root is named")}
+	}
+	if err := s.lock("claim"); err != nil {
+		return nil, err
+	}
+	defer s.unlock()
+	c, err := s.claim(root)
+	if err != nil {
+		return nil, s.fail("claim", err)
+	}
+	return c, nil
+}
+
+// claim writes the next epoch unless a living owner holds root.
+func (s *Store) claim(root string) (c *claim, err error) {
+	err = s.lightly(func(db *conn) error {
+		v, found, err := db.one("SELECT epoch, held, owner FROM claim WHERE root = ?", root)
+		if err != nil {
+			return err
+		}
+		fence := burdock.Fence{Root: root, Epoch: 1}
+		if found {
+			fence.Epoch = num(v[0]) + 1
+			if err := s.free(root, num(v[1]), str(v[2])); err != nil {
+				return err
+			}
+		}
+		owner, err := s.claims.live(s.path)
+		if err != nil {
+			return err
+		}
+		if err := db.exec(`INSERT OR REPLACE INTO claim(root, epoch, dispatch, held, owner) VALUES (?, ?, 0, ?, ?)`,
+			root, fence.Epoch, fence.Epoch, owner); err != nil {
+			return err
+		}
+		c = s.claims.add(s, fence)
+		return nil
+	})
+	if err != nil && c != nil {
+		s.claims.drop(c)
+	}
+	return c, err
+}
+
+// free fails with ErrConflict if the owner that a claim names holds it and lives.
+func (s *Store) free(root string, held int64, owner string) error {
+	if held == 0 || owner == "" {
+		return nil
+	}
+	who := "another process"
+	lives, err := false, error(nil)
+	if owner == s.claims.name() {
+		who, lives = "this process", s.claims.holds(root, held)
+	} else {
+		lives, err = ownerLives(filepath.Join(filepath.Dir(s.path), owner))
+		who += pidOf(owner)
+	}
+	if err != nil || !lives {
+		return err
+	}
+	return &Error{Path: s.path, Op: "claim", Err: fmt.Errorf("%q is held with epoch %d by %s: %w", root, held, who, burdock.ErrConflict)}
+}
+
+// lightly runs f in a transaction that is committed without a sync. The caller holds the token.
+func (s *Store) lightly(f func(*conn) error) error {
+	if s.light == nil {
+		c, err := s.dialWriter("NORMAL", "1")
+		if err != nil {
+			return err
+		}
+		s.light = c
+	}
+	if err := s.begin(s.light); err != nil {
+		return err
+	}
+	err := f(s.light)
+	if err == nil {
+		err = s.light.exec("COMMIT")
+	}
+	if err != nil {
+		_ = s.light.exec("ROLLBACK")
+	}
+	return err
+}
+
+// Release implements burdock.Claim. It costs no sync. Its ctx is not asked. Should the database fail, this store still
+// forgets the claim, and other processes see it end when this store is closed.
+func (c *claim) Release(context.Context) (err error) {
+	s := c.store
+	c.once.Do(func() {
+		if err = s.lock("release"); err != nil {
+			if errors.Is(err, ErrClosed) { // Close gave it up
+				err = nil
+			}
+			return
+		}
+		defer s.unlock()
+		s.claims.drop(c)
+		err = s.fail("release", s.lightly(func(db *conn) error {
+			return db.exec("UPDATE claim SET held = 0, owner = '' WHERE root = ? AND held = ? AND owner = ?", c.fence.Root, c.fence.Epoch, s.claims.name())
+		}))
+	})
+	return err
+}
+
+// Live reports whether a living owner holds root.
+func (s *Store) Live(ctx context.Context, root string) (live bool, err error) {
+	err = s.reading(ctx, "live", func(c *conn) error {
+		v, found, err := c.one("SELECT held, owner FROM claim WHERE root = ?", root)
+		if err != nil || !found {
+			return err
+		}
+		err = s.free(root, num(v[0]), str(v[1]))
+		live = errors.Is(err, burdock.ErrConflict)
+		if live {
+			return nil
+		}
+		return err
+	})
+	return live, err
+}
+
+func (cs *claims) add(s *Store, f burdock.Fence) *claim {
+	c := &claim{store: s, fence: f, lost: make(chan struct{})}
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.held == nil {
+		cs.held = map[string]*claim{}
+	}
+	cs.held[f.Root] = c
+	return c
+}
+
+func (cs *claims) drop(c *claim) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.held[c.fence.Root] == c {
+		delete(cs.held, c.fence.Root)
+	}
+}
+
+func (cs *claims) holds(root string, epoch int64) bool {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	c := cs.held[root]
+	return c != nil && c.fence.Epoch == epoch
+}
+
+// lose tells the holder of the root that somebody has a higher fence than the one that was refused.
+func (cs *claims) lose(refused burdock.Fence) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	c := cs.held[refused.Root]
+	if c == nil || c.fence.Epoch > refused.Epoch {
+		return
+	}
+	select {
+	case <-c.lost:
+	default:
+		close(c.lost)
+	}
+}
+
+// prefix is how the owner files of a database begin.
+func prefix(path string) string { return filepath.Base(path) + "-owner-" }
+
+// pidOf is " 123" for an owner file that names its process.
+func pidOf(owner string) string {
+	parts := strings.Split(owner, "-")
+	if len(parts) < 2 {
+		return ""
+	}
+	return " " + parts[len(parts)-2]
+}
+
+// live makes and locks this store's owner file, once, and removes those that died. Everybody who makes, probes or
+// removes one has SQLite's write lock, so that no file is taken for a dead one's between its making and its locking.
+func (cs *claims) live(path string) (owner string, err error) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.owner != "" {
+		return cs.owner, nil
+	}
+	removeDead(path)
+	name := fmt.Sprintf("%s%d-%s", prefix(path), os.Getpid(), strings.ToLower(rand.Text()[:12]))
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", err
+	}
+	if err := lockOwner(f); err != nil {
+		return "", errors.Join(fmt.Errorf("lock %s: %w", f.Name(), err), f.Close(), os.Remove(f.Name()))
+	}
+	cs.owner, cs.file = name, f
+	return name, nil
+}
+
+// name is this store's owner file, "" before the first claim.
+func (cs *claims) name() string {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return cs.owner
+}
+
+// removeDead removes the owner files that nobody has locked; what cannot be removed is only litter.
+func removeDead(path string) {
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		file := filepath.Join(dir, e.Name())
+		if !strings.HasPrefix(e.Name(), prefix(path)) {
+			continue
+		}
+		if lives, err := ownerLives(file); err == nil && !lives {
+			_ = os.Remove(file)
+		}
+	}
+}
+
+// close gives up the lock, and with it every claim.
+func (cs *claims) close() error {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.file == nil {
+		return nil
+	}
+	return errors.Join(os.Remove(cs.file.Name()), cs.file.Close())
+}
