@@ -1,7 +1,9 @@
 package burdock
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -191,18 +193,41 @@ func (a *Action) differs(b *Action) string {
 		return ""
 	case a.spec != b.spec:
 		return "they come from two constructor calls"
-	case !reflect.DeepEqual(a.binds, b.binds):
+	case !sameBinds(a.binds, b.binds):
 		return "their bindings differ"
 	case !maps.Equal(a.rename, b.rename):
 		return "their renamed keys differ"
 	case a.timeout != b.timeout:
 		return "their policies differ"
-	case !slices.Equal(a.tags, b.tags):
+	case !slices.Equal(slices.Sorted(slices.Values(a.tags)), slices.Sorted(slices.Values(b.tags))):
 		return "their tags differ"
 	case a.version != b.version:
 		return "their versions differ"
 	}
 	return ""
+}
+
+// sameBinds reports whether two actions bind the same inputs to values of one encoded form, in whatever order.
+func sameBinds(a, b []bound) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for _, x := range a {
+		i := slices.IndexFunc(b, func(y bound) bool { return x.name == y.name })
+		if i < 0 || !sameValue(x.value, b[i].value) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameValue(a, b any) bool {
+	if reflect.DeepEqual(a, b) {
+		return true
+	}
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 func joined(what string, errs []error) error {

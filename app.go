@@ -25,13 +25,14 @@ type App struct {
 	mu        sync.Mutex
 	committed State
 	outcome   *Outcome
+	given     values // the events of the call that runs
 }
 
 // New makes an application that does not exist yet. It fails with ErrExists if the store has its id, and otherwise with
 // everything that is wrong with the graph and the options, including keys that some path reads before anything wrote
 // them.
 func New(ctx context.Context, g *Graph, opts *Options) (*App, error) {
-	a, err := newApp(g, opts)
+	a, err := newApp(g, opts, true)
 	if err != nil {
 		return nil, err
 	}
@@ -55,31 +56,41 @@ func Resume(ctx context.Context, g *Graph, opts *Options) (*App, error) {
 	if opts == nil || opts.ID == "" || opts.Cascade.Store == nil {
 		return nil, errors.New("burdock: Resume needs Options.ID and Options.Cascade.Store")
 	}
-	a, err := newApp(g, opts)
+	a, err := newApp(g, opts, false)
 	if err != nil {
 		return nil, err
 	}
-	return a, a.reload(ctx)
-}
-
-// Open resumes the application if the store has it, and otherwise makes it.
-func Open(ctx context.Context, g *Graph, opts *Options) (*App, error) {
-	a, err := newApp(g, opts)
-	if err != nil {
-		return nil, err
-	}
-	if a.tree.store == nil {
-		return a, nil
-	}
-	if err := a.reload(ctx); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := a.reload(ctx); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
-func newApp(g *Graph, opts *Options) (*App, error) {
-	if g == nil {
-		return nil, errors.New("burdock: the graph is nil")
+// Open resumes the application if the store has it, and otherwise makes it.
+func Open(ctx context.Context, g *Graph, opts *Options) (*App, error) {
+	if opts == nil || opts.Cascade.Store == nil {
+		return newApp(g, opts, true)
+	}
+	a, err := newApp(g, opts, false)
+	if err != nil {
+		return nil, err
+	}
+	switch err := a.reload(ctx); {
+	case err == nil:
+		return a, nil
+	case !errors.Is(err, ErrNotFound):
+		return nil, err
+	}
+	if err := a.unwritten(opts); err != nil {
+		return nil, a.wrap(err)
+	}
+	return a, nil
+}
+
+// newApp makes an application at its beginning. One that is made anew must write every key before it reads it.
+func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
+	if g == nil || g.plan == nil {
+		return nil, errors.New("burdock: the graph is nil, or was not made by NewGraph")
 	}
 	if opts == nil {
 		opts = &Options{}
@@ -101,17 +112,29 @@ func newApp(g *Graph, opts *Options) (*App, error) {
 	if opts.MaxConcurrency > 0 {
 		a.tree.tokens = make(chan struct{}, opts.MaxConcurrency)
 	}
-	if err := a.begin(p, opts); err != nil {
-		return nil, fmt.Errorf("application %q of graph %q: %w", a.tree.root, g.name, err)
+	a.run = &runner{tree: a.tree, plan: p}
+	var inputs, flow error
+	a.tree.config, inputs = p.check("Options.Given", opts.Given)
+	if anew {
+		flow = a.unwritten(opts)
+	}
+	if err := errors.Join(inputs, a.begin(p, opts), flow); err != nil {
+		return nil, a.wrap(err)
 	}
 	return a, nil
 }
 
+func (a *App) wrap(err error) error {
+	return fmt.Errorf("application %q of graph %q: %w", a.tree.root, a.graph.name, err)
+}
+
+// unwritten reports the keys that a path reads before anything wrote them.
+func (a *App) unwritten(opts *Options) error {
+	return errors.Join(a.run.plan.unwritten(opts.State.Has, nil, "")...)
+}
+
 // begin puts the application at its beginning.
 func (a *App) begin(p *plan, opts *Options) (err error) {
-	if a.tree.config, err = p.check("Options.Given", opts.Given); err != nil {
-		return err
-	}
 	initial := opts.State
 	if initial.sch == nil {
 		initial.sch = newSchema()
@@ -135,9 +158,6 @@ func (a *App) begin(p *plan, opts *Options) (err error) {
 		a.blank[i].tail = nil
 	}
 	a.run = a.runner(p)
-	if err := errors.Join(p.unwritten(initial.Has, nil, "")...); err != nil {
-		return err
-	}
 	a.commit()
 	return nil
 }

@@ -39,7 +39,7 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	b.plan = v.node.branches[t.run]
 	b.run = runner{tree: v.run.tree, plan: b.plan.plan, visit: v, branch: b, sch: b.plan.sch, next: b.plan.plan.start}
 	b.result = b.plan.result
-	b.run.sources = sources{events: v.events, config: v.run.tree.config}
+	b.run.sources = v.given
 	if b.plan.begin == nil {
 		if err := b.beginState(); err != nil {
 			return err
@@ -70,6 +70,7 @@ func (b *branch) beginWindow() error {
 		clip(v)
 		b.given[s.slot] = slot{v: v}
 	}
+	own := false // a window of the branch's own hides that of the branch around it
 	for i := range b.plan.inputs {
 		in := &b.plan.inputs[i]
 		v := in.field.Value(b.sub)
@@ -79,8 +80,8 @@ func (b *branch) beginWindow() error {
 		if who := b.plan.plan.bound[in.field.Name]; who != "" {
 			return fmt.Errorf("field %s of the window of branch %d gives input %q, which %s binds; leave one of them out", in.field.Go, b.index, in.field.Name, who)
 		}
-		if b.run.sources.window == nil {
-			b.run.sources.window = values{}
+		if !own {
+			b.run.sources.window, own = b.run.sources.window.copied(), true
 		}
 		b.run.sources.window[in.field.Name] = v
 	}
@@ -100,15 +101,19 @@ func (b *branch) beginState() error {
 	if err != nil {
 		return fmt.Errorf("the state of branch %d: %w", b.index, err)
 	}
-	given := s.in(sch)
-	b.run.sch, b.given = sch, given.vals
-	for i, v := range b.given {
-		if !v.set() {
+	b.run.sch, b.given = sch, s.in(sch).copied()
+	for i := range b.given {
+		g := &b.given[i]
+		if !g.set() {
 			continue
 		}
-		if v.v, err = sch.keys[i].codec.Normalize(v.v); err != nil {
+		if g.v, err = sch.keys[i].codec.Normalize(g.v); err == nil {
+			err = sch.keys[i].codec.Valid(g.v)
+		}
+		if err != nil {
 			return fmt.Errorf("key %q of the state of branch %d: %w", sch.keys[i].name, b.index, err)
 		}
+		g.tail = nil
 	}
 	b.result, err = resultOf(b.run.visit.par.res, sch)
 	return err
@@ -157,6 +162,9 @@ func (b *branch) initKey(t task) error {
 	if len(parts) > 1 {
 		b.parts = parts
 		b.named = b.pathKey()
+	}
+	if len(b.named) > maxKey {
+		return fmt.Errorf("branch %d has a key of %d bytes (%.40q...); a key has 1 to %d", b.index, len(b.named), b.named, maxKey)
 	}
 	return nil
 }
@@ -237,6 +245,10 @@ func (v *visit) settle(b *branch, end ending, err error) {
 		v.failed(b)
 	case endFatal:
 		v.fan.Stop(err)
+	default:
+		if b.status == StatusCancelled {
+			v.interrupted()
+		}
 	}
 	b.forget()
 	v.fan.Finish(b.node)

@@ -111,11 +111,14 @@ func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) boo
 	if err := errors.Join(err, inputErr); err != nil {
 		return nil, err
 	}
-	h.stepped = stepped
+	h.stepped, h.committed = stepped, a.commit
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	release, err := a.claim(ctx, cancel)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil && !errors.Is(err, ErrConflict):
+		return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	case err != nil:
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
@@ -126,15 +129,24 @@ func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) boo
 func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, error) {
 	r := a.run
 	r.sources = sources{events: events, config: a.tree.config}
-	r.pending = nil
-	if err := r.recall(r.recalled, r.status == StatusRunning); err != nil {
-		return nil, err
-	}
+	r.pending, a.given = nil, events
 	if len(r.unsaved) > 0 {
 		if err := r.commit(ctx); err != nil {
 			return a.finished(endFatal, err), err
 		}
+		if r.after != nil {
+			r.after()
+			r.after = nil
+		}
 		a.commit()
+	}
+	if err := r.recall(r.recalled, r.status == StatusRunning); err != nil {
+		return nil, err
+	}
+	for name, v := range r.kept {
+		if !r.sources.events.has(name) {
+			r.sources.events = r.sources.events.with(name, v)
+		}
 	}
 	r.emitApp(ctx, EventAppStarted, nil)
 	end, err := a.drive(ctx, h)
@@ -180,7 +192,11 @@ func (a *App) finished(end ending, err error) *Outcome {
 	if r.next != nil {
 		out.Next = r.next.action.name
 	}
-	out.Unused = slices.Sorted(maps.Keys(r.sources.events))
+	for _, name := range slices.Sorted(maps.Keys(a.given)) {
+		if r.sources.events.has(name) && !r.kept.has(name) {
+			out.Unused = append(out.Unused, name)
+		}
+	}
 	switch {
 	case end == endWaiting:
 		out.Pending = r.pending
@@ -235,14 +251,20 @@ func (a *App) claim(ctx context.Context, cancel context.CancelCauseFunc) (releas
 	return release, nil
 }
 
-// follow makes sure that what this App knows is what the store has.
+// follow makes sure that what this App knows is what the store has. Until it is, the epoch is not taken over.
 func (a *App) follow(ctx context.Context, epoch int64) error {
-	last := a.epoch
-	a.epoch = epoch
+	err := a.upToDate(ctx, epoch)
+	if err == nil {
+		a.epoch = epoch
+	}
+	return err
+}
+
+func (a *App) upToDate(ctx context.Context, epoch int64) error {
 	switch {
-	case last > 0 && epoch == last+1:
+	case a.epoch > 0 && epoch == a.epoch+1:
 		return nil
-	case a.fresh && last == 0 && epoch == 1:
+	case a.fresh && epoch == 1:
 		a.fresh = false
 		return nil
 	case a.fresh:

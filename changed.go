@@ -15,6 +15,9 @@ func (a *App) graphChanged(ctx context.Context, cp *Checkpoint) error {
 		var old, now description
 		if json.Unmarshal(zero.Description, &old) == nil && json.Unmarshal(a.graph.hashed().text, &now) == nil {
 			what = strings.Join(old.differences(now, ""), "; ")
+			if what == "" {
+				what = "the order of their branches differs"
+			}
 		}
 	}
 	return fmt.Errorf("application %q was recorded with another form of graph %q: %w: %s; run it with the program that made it, or begin a new one",

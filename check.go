@@ -2,6 +2,7 @@ package burdock
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -63,8 +64,12 @@ func (c *compiler) route(n *planNode, r Route) {
 
 func (c *compiler) condition(n *planNode, cond *Condition) *planCondition {
 	pc := &planCondition{cond: cond}
-	if cond.err != nil {
+	switch {
+	case cond.err != nil:
 		c.errorf("node %q: %w", n.action.name, cond.err)
+		return pc
+	case cond.ask == nil && len(cond.parts) == 0:
+		c.errorf("node %q: a condition that no function made; use When, Eq, Not, And or Or", n.action.name)
 		return pc
 	}
 	if cond.typ != nil {
@@ -87,12 +92,55 @@ func (c *compiler) reachable() {
 		return
 	}
 	seen := c.p.reached()
-	if c.g.start != c.g.parts.nodes[0].action.name || len(c.g.exits) > 0 {
+	c.handlers(seen)
+	c.declared(seen)
+	if first := c.g.parts.nodes[0].action; first == nil || c.g.start != first.name || len(c.g.exits) > 0 {
 		return
 	}
 	for _, n := range c.p.nodes {
 		if !seen[n.index] {
 			c.errorf("node %q cannot be reached from %q; add a route to it or remove it", n.action.name, c.p.start.action.name)
+		}
+	}
+}
+
+// declared drops the inputs that no reachable action declares: nobody would take them.
+func (c *compiler) declared(seen []bool) {
+	used := map[string]bool{}
+	for _, n := range c.p.nodes {
+		if !seen[n.index] {
+			continue
+		}
+		for _, in := range n.inputs {
+			used[in.field.Name] = used[in.field.Name] || !in.bound.IsValid()
+		}
+		for _, u := range n.inner {
+			used[u.name] = true
+		}
+	}
+	maps.DeleteFunc(c.p.inputs, func(name string, _ *inputUse) bool { return !used[name] })
+	c.p.inputList = slices.DeleteFunc(c.p.inputList, func(u *inputUse) bool { return !used[u.name] })
+}
+
+// handlers reports actions that require a failure and would run without one: they would wait for it forever.
+func (c *compiler) handlers(seen []bool) {
+	without := map[*planNode]string{c.p.start: "where the graph starts"}
+	for _, n := range c.p.nodes {
+		if !seen[n.index] || n.exit {
+			continue
+		}
+		for _, r := range n.routes {
+			if without[r.to] == "" {
+				without[r.to] = fmt.Sprintf("what follows %q", n.action.name)
+			}
+		}
+	}
+	for _, n := range c.p.nodes {
+		needs := slices.ContainsFunc(n.inputs, func(in inputField) bool {
+			return in.field.Name == failureInput && !in.field.Optional && !in.bound.IsValid()
+		})
+		if needs && seen[n.index] && without[n] != "" {
+			c.errorf("node %q reads input %q, but it is also %s, where nothing has failed; mark the field optional", n.action.name, failureInput, without[n])
 		}
 	}
 }
@@ -137,12 +185,14 @@ func (n *planNode) mayEnd() bool {
 		if r.asked == nil {
 			return false
 		}
-		if c := r.route.cond; c.not && slices.ContainsFunc(n.routes[:i], func(e planRoute) bool { return e.route.cond == c.parts[0] }) {
+		if slices.ContainsFunc(n.routes[:i], func(e planRoute) bool { return opposite(e.route.cond, r.route.cond) }) {
 			return false // a condition and its negation leave nothing over
 		}
 	}
 	return true
 }
 
-// describe names the exit for an error text.
-func (n *planNode) describe() string { return fmt.Sprintf("%q", n.action.name) }
+// opposite reports whether one of the conditions is the negation of the other.
+func opposite(a, b *Condition) bool {
+	return a.not && a.parts[0] == b || b.not && b.parts[0] == a
+}

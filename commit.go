@@ -2,6 +2,7 @@ package burdock
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -32,7 +33,7 @@ func (r *runner) blank() Checkpoint {
 // commit saves records, and before them whatever is not saved yet: sequence 0, and what an earlier save could not write.
 func (r *runner) commit(ctx context.Context, cps ...Checkpoint) error {
 	batch := r.unsaved
-	if !r.born {
+	if !r.born && len(batch) == 0 {
 		zero, err := r.beginning()
 		if err != nil {
 			return err
@@ -45,6 +46,27 @@ func (r *runner) commit(ctx context.Context, cps ...Checkpoint) error {
 	}
 	r.unsaved, r.born = nil, true
 	return nil
+}
+
+// commitEnded is commit for the record of a step that has ended. What the store of a root did not take is kept for the
+// next call on the App: the step has run, and does not run again. A conflict keeps nothing, as another owner decides.
+func (r *runner) commitEnded(cps ...Checkpoint) (kept bool, err error) {
+	if !r.born {
+		zero, err := r.beginning()
+		if err != nil {
+			return false, err
+		}
+		cps = append([]Checkpoint{zero}, cps...)
+	}
+	err = r.tree.save(r.cur.ctx, cps)
+	switch {
+	case err == nil:
+		r.born = true
+	case r.branch == nil && !errors.Is(err, ErrConflict):
+		r.unsaved = cps
+		return true, err
+	}
+	return false, err
 }
 
 // beginning is the record of sequence 0. The step after it has not run, so the state is still the initial one.
@@ -61,7 +83,7 @@ func (r *runner) beginning() (Checkpoint, error) {
 			continue
 		}
 		k := &r.sch.keys[i]
-		data, err := k.codec.Encode(s.v)
+		data, err := k.encode(s.v)
 		if err != nil {
 			return cp, fmt.Errorf("the initial state of %s: key %q: %w", cp.Path, k.name, err)
 		}
@@ -71,9 +93,12 @@ func (r *runner) beginning() (Checkpoint, error) {
 	return cp, nil
 }
 
-// remark writes the halt into the record of the last step.
+// remark writes the halt into the latest record.
 func (r *runner) remark(ctx context.Context) error {
-	cp, err := r.tree.store.Load(ctx, Ref{App: r.identity(), Seq: r.seq})
+	if !r.born {
+		return r.commit(ctx)
+	}
+	cp, err := r.tree.store.Load(context.WithoutCancel(ctx), Ref{App: r.identity(), Seq: -1})
 	if err != nil {
 		return &StoreError{Op: "load", App: r.identity(), Err: err}
 	}
@@ -102,7 +127,7 @@ func (r *runner) withSnapshot(cp Checkpoint, res result) []Checkpoint {
 		if k.list || !s.set() {
 			continue
 		}
-		data, err := k.codec.Encode(s.v)
+		data, err := k.encode(s.v)
 		if err != nil {
 			return []Checkpoint{cp}
 		}

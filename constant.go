@@ -20,12 +20,13 @@ func constant(value any, t reflect.Type) (reflect.Value, error) {
 		return into, fmt.Errorf("nil is no %s", t)
 	case v.Type().AssignableTo(t):
 		into.Set(v)
+		clip(into)
 		return into, nil
 	case untyped(v.Type()) && fits(v, into):
 		into.Set(v.Convert(t))
 		return into, nil
 	}
-	return into, fmt.Errorf("%v of type %s is no %s", value, v.Type(), t)
+	return into, fmt.Errorf("a value of type %s is no %s", v.Type(), t) // not the value itself, which may be secret
 }
 
 func untyped(t reflect.Type) bool {

@@ -129,8 +129,9 @@ const header = "flowchart TD\n"
 // A drawing is the text of a flowchart so far. Names never become ids, so that no name can be a word of Mermaid's.
 // Arrows stand below all nodes: one within a box would pull the nodes that it names into the box.
 type drawing struct {
-	nodes, arrows strings.Builder
-	ids           int
+	nodes  strings.Builder
+	arrows []string
+	ids    int
 }
 
 // An anchor is where arrows reach and leave a node. For a leaf both are the node.
@@ -138,16 +139,19 @@ type anchor struct{ in, out string }
 
 func draw(d description) string {
 	w := &drawing{}
-	write(&w.nodes, 1, `start(["start"])`)
+	w.line(1, `start(["start"])`)
 	w.graph(&d, 1, anchor{in: "stop", out: "start"})
-	write(&w.nodes, 1, `stop(["end"])`)
-	return header + w.nodes.String() + w.arrows.String()
+	w.line(1, `stop(["end"])`)
+	for _, arrow := range w.arrows {
+		w.line(1, "%s", arrow)
+	}
+	return header + w.nodes.String()
 }
 
-func write(b *strings.Builder, depth int, format string, args ...any) {
-	b.WriteString(strings.Repeat("    ", depth))
-	fmt.Fprintf(b, format, args...)
-	b.WriteByte('\n')
+func (w *drawing) line(depth int, format string, args ...any) {
+	w.nodes.WriteString(strings.Repeat("    ", depth))
+	fmt.Fprintf(&w.nodes, format, args...)
+	w.nodes.WriteByte('\n')
 }
 
 func (w *drawing) id() string {
@@ -159,17 +163,20 @@ func (w *drawing) arrow(from, how, label, to string) {
 	if strings.TrimSpace(label) != "" {
 		how += "|" + quote(label) + "|"
 	}
-	write(&w.arrows, 1, "%s %s %s", from, how, to)
+	w.arrows = append(w.arrows, fmt.Sprintf("%s %s %s", from, how, to))
 }
 
 // graph draws the nodes and routes of a graph between two ends: its start follows around.out, and what can end leads to
-// around.in.
+// around.in. Its arrows stand before those of the graphs within.
 func (w *drawing) graph(d *description, depth int, around anchor) {
-	nodes := d.reached()
+	nodes, before := d.reached(), len(w.arrows)
 	anchors := map[string]anchor{}
 	for _, n := range nodes {
 		anchors[n.Name] = w.node(n, depth)
 	}
+	within := slices.Clone(w.arrows[before:])
+	w.arrows = w.arrows[:before]
+	defer func() { w.arrows = append(w.arrows, within...) }()
 	w.arrow(around.out, "-->", "", anchors[d.Start].in)
 	for _, n := range nodes {
 		out, end := anchors[n.Name].out, ""
@@ -191,18 +198,18 @@ func (w *drawing) graph(d *description, depth int, around anchor) {
 func (w *drawing) node(n *nodeDescription, depth int) anchor {
 	if len(n.Branches) == 0 {
 		id := w.id()
-		write(&w.nodes, depth, "%s[%s]", id, quote(n.Name, n.inputs()...))
+		w.line(depth, "%s[%s]", id, quote(n.Name, n.inputs()...))
 		return anchor{id, id}
 	}
-	write(&w.nodes, depth, "subgraph %s[%s]", w.id(), quote(n.Name))
+	w.line(depth, "subgraph %s[%s]", w.id(), quote(n.Name))
 	ends := anchor{w.id(), w.id()}
 	fan, join := n.ends()
-	write(&w.nodes, depth+1, "%s([%s])", ends.in, quote(fan, n.inputs()...))
+	w.line(depth+1, "%s([%s])", ends.in, quote(fan, n.inputs()...))
 	for i := range n.Branches {
 		w.branch(&n.Branches[i], depth+1, anchor{in: ends.out, out: ends.in})
 	}
-	write(&w.nodes, depth+1, "%s([%s])", ends.out, quote(join))
-	write(&w.nodes, depth, "end")
+	w.line(depth+1, "%s([%s])", ends.out, quote(join))
+	w.line(depth, "end")
 	return ends
 }
 
@@ -212,9 +219,9 @@ func (w *drawing) branch(d *description, depth int, around anchor) {
 		w.graph(d, depth, around)
 		return
 	}
-	write(&w.nodes, depth, "subgraph %s[%s]", w.id(), quote(d.Name))
+	w.line(depth, "subgraph %s[%s]", w.id(), quote(d.Name))
 	w.graph(d, depth+1, around)
-	write(&w.nodes, depth, "end")
+	w.line(depth, "end")
 }
 
 // ends says what a parallel action does where it begins and ends.

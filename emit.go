@@ -11,13 +11,20 @@ func (r *runner) listens() bool { return r.tree.tracker != nil }
 
 // event returns an event of the current step, to be completed by the caller.
 func (r *runner) event(kind EventKind) Event {
-	e := Event{
-		Kind: kind, Time: now(), Root: r.tree.root, App: r.identity(), Path: r.path(),
-		Project: r.tree.project, Partition: r.tree.partition,
-		Seq: r.seq + 1, Attempt: r.attempt, N: r.events.Add(1),
-	}
+	e := r.anyEvent(kind)
+	e.Seq, e.Attempt = r.seq+1, r.attempt
 	if r.next != nil {
 		e.Action = r.next.action.name
+	}
+	return e
+}
+
+// anyEvent returns an event of no particular step. It reads only what never changes, since functions call it that the
+// step has left behind.
+func (r *runner) anyEvent(kind EventKind) Event {
+	e := Event{
+		Kind: kind, Time: now(), Root: r.tree.root, App: r.identity(), Path: r.path(),
+		Project: r.tree.project, Partition: r.tree.partition, N: r.events.Add(1),
 	}
 	if b := r.branch; b != nil {
 		e.Parent = Ref{App: r.visit.run.identity(), Seq: r.visit.seq}

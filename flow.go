@@ -91,11 +91,10 @@ func (w *walk) visit(to, from place) {
 // path returns the names of the nodes that lead to at, at's own included.
 func (w *walk) path(at place) string {
 	var names []string
-	for p := at; p != (place{}) && len(names) <= 2*len(w.p.nodes); p = w.from[p] {
-		if p.node == nil {
-			names = append(names, "end")
-			continue
-		}
+	if at.node == nil {
+		names, at = append(names, "end"), w.from[at]
+	}
+	for p := at; p.node != nil; p = w.from[p] {
 		names = append(names, p.node.action.name)
 	}
 	slices.Reverse(names)

@@ -205,7 +205,12 @@ func redirected(routes []Route, fake *Action) []Route {
 // Hash identifies what the graph does, as far as the program text says: names, windows with their structural types,
 // routes with labels in order, branch graphs and versions. Timeouts, limits and tags are not part of it. An application
 // resumes only with the hash it was recorded with.
-func (g *Graph) Hash() string { return g.hashed().hash }
+func (g *Graph) Hash() string {
+	if g.hashed == nil { // no constructor made it
+		return ""
+	}
+	return g.hashed().hash
+}
 
 // A Runnable can be an application and a branch: a *Graph, or an *Action, which is a graph of one node.
 type Runnable interface {

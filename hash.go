@@ -1,9 +1,11 @@
 package burdock
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 
 	"github.com/burdock-go/burdock/internal/bind"
 	"github.com/burdock-go/burdock/internal/codec"
@@ -63,6 +65,8 @@ func hashGraph(g *Graph) hashed {
 
 // untag removes what the hash does not cover.
 func (d *description) untag() {
+	// The order of the nodes says nothing: where the graph starts and what follows what is said by name.
+	slices.SortFunc(d.Nodes, func(a, b nodeDescription) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range d.Nodes {
 		d.Nodes[i].Tags, d.Nodes[i].Bound = nil, nil
 		for j := range d.Nodes[i].Branches {

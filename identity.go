@@ -77,19 +77,32 @@ func (b *branch) fingerprint() string {
 			add("state", sch.keys[i].name, s.v, sch.keys[i].codec.Encode)
 		}
 	}
-	for _, n := range b.plan.plan.nodes {
-		for _, in := range n.inputs {
-			if in.bound.IsValid() && !in.field.Secret {
-				add("bind", n.action.name+"."+in.field.Name, in.bound, in.codec.Encode)
-			}
-		}
-	}
+	writeParts(h, b.plan.bindings())
 	for _, u := range b.plan.plan.inputList {
-		if v, _, ok := b.known.find(u.name); ok && !u.secret {
+		if v, event, ok := b.known.find(u.name); ok && !u.secret && !(event && b.run.visit.answered(u.name)) {
 			add("input", u.name, v, u.codec.Encode)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// hashBindings hashes what the actions of a plan are bound to, those of the maps within included.
+func (p *plan) hashBindings(h hash.Hash) {
+	for _, n := range p.nodes {
+		for _, in := range n.inputs {
+			if !in.bound.IsValid() || in.field.Secret {
+				continue
+			}
+			data, err := in.codec.Encode(in.bound)
+			if err != nil {
+				data = fmt.Append(nil, err)
+			}
+			writeParts(h, n.action.name, in.field.Name, string(data))
+		}
+		for _, b := range n.branches {
+			writeParts(h, n.action.name, b.name, b.bindings())
+		}
+	}
 }
 
 // path returns the readable place of the application: run-7/every_pair#3/gpt_4:0.

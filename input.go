@@ -67,8 +67,11 @@ func (p *plan) check(what string, all ...Inputs) (values, error) {
 				continue
 			}
 			v, err := constant(g.value, use.typ)
-			if err == nil {
+			if err == nil && !use.secret {
 				v, err = use.codec.Normalize(v)
+			}
+			if err == nil && !use.secret {
+				err = use.codec.Valid(v)
 			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("input %q of %s: %w", g.name, use.by, err))
@@ -115,6 +118,31 @@ func (v values) without(names []string) values {
 		}
 	}
 	return left
+}
+
+// copied returns a set that may be written to.
+func (v values) copied() values {
+	out := values{}
+	for name, value := range v {
+		out[name] = value
+	}
+	return out
+}
+
+func (v values) has(name string) bool {
+	_, ok := v[name]
+	return ok
+}
+
+// with returns the inputs with one more.
+func (v values) with(name string, value reflect.Value) values {
+	more := values{name: value}
+	for n, value := range v {
+		if n != name {
+			more[n] = value
+		}
+	}
+	return more
 }
 
 // gathered is what a step was given.
@@ -166,7 +194,7 @@ func (r *runner) record(used []string) ([]InputRecord, error) {
 		if err != nil {
 			return nil, fmt.Errorf("input %q: %w", name, err)
 		}
-		out = append(out, InputRecord{Name: name, Value: data, Source: "given"})
+		out = append(out, InputRecord{Name: name, Value: data, Source: r.source(use)})
 	}
 	return out, nil
 }
@@ -188,11 +216,7 @@ func (r *runner) recall(recorded []InputRecord, running bool) error {
 		case ok && running && !sameJSON(use, given, in.Value):
 			return fmt.Errorf("input %q: the step that was interrupted was given another value, which stands; resume without giving it", in.Name)
 		case !ok:
-			events := values{in.Name: v}
-			for name, value := range r.sources.events {
-				events[name] = value
-			}
-			r.sources.events = events
+			r.sources.events = r.sources.events.with(in.Name, v)
 		}
 	}
 	return nil

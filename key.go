@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync"
 
 	"github.com/burdock-go/burdock/internal/bind"
 )
@@ -39,6 +40,7 @@ func (k Key[T]) Get(s State) (T, bool) {
 func (k Key[T]) Set(s State, v T) State {
 	p := reflect.New(reflect.TypeFor[T]())
 	p.Elem().Set(reflect.ValueOf(&v).Elem())
+	clip(p.Elem())
 	return s.change(k, op{kind: OpSet, v: p.Elem()})
 }
 
@@ -59,6 +61,9 @@ type op struct {
 }
 
 func (s State) change(k AnyKey, o op) State {
+	if why := bind.BadName(k.keyName()); why != "" && s.err == nil {
+		s.err = fmt.Errorf("key %q: its name %s", k.keyName(), why)
+	}
 	sch := s.sch
 	if sch == nil {
 		sch = newSchema()
@@ -91,8 +96,12 @@ type guard struct {
 	violated string
 }
 
+// allows reports whether the key may be read.
+func (g *guard) allows(key string) bool { return g == nil || g.reads[key] }
+
+// mayRead is allows for who asks for that very key.
 func (g *guard) mayRead(key string) bool {
-	if g == nil || g.reads[key] {
+	if g.allows(key) {
 		return true
 	}
 	if g.violated == "" {
@@ -108,7 +117,8 @@ func StateOf(window any) State {
 	if !v.IsValid() {
 		return State{err: fmt.Errorf("StateOf: nil is no window")}
 	}
-	w, errs := bind.Of(v.Type(), bind.Begin)
+	w, found := bind.Of(v.Type(), bind.Begin)
+	errs := slices.Clone(found)
 	p := reflect.New(v.Type())
 	p.Elem().Set(v)
 	sch := newSchema()
@@ -117,23 +127,63 @@ func StateOf(window any) State {
 			sch.add(f.Name, f.Type)
 		}
 	}
-	s := State{sch: sch, vals: make([]slot, len(sch.keys)), err: joined("StateOf", errs)}
+	s := State{sch: sch, vals: make([]slot, len(sch.keys))}
 	for i := range w.Fields {
 		f := &w.Fields[i]
 		fv := f.Value(p.Elem())
-		if !f.Input && !(f.OmitZero && fv.IsZero()) {
+		switch {
+		case f.Input && !fv.IsZero():
+			errs = append(errs, fmt.Errorf("field %s of window %s is input %q, which is no part of a state; give it with Given", f.Go, windowName(w.Type), f.Name))
+		case !f.Input && !(f.OmitZero && fv.IsZero()):
 			clip(fv)
 			s.vals[sch.index[f.Name]] = slot{v: fv}
 		}
 	}
+	s.err = joined("StateOf", errs)
 	return s
 }
 
-// clip sets the capacity of a slice to its length, so that no two holders share an append.
+// clip sets the capacity of a slice to its length, so that no two holders share an append. It does so for the slices
+// that v itself holds, in fields and arrays; what v leads to is shared memory and is left alone.
 func clip(v reflect.Value) {
-	if v.Kind() == reflect.Slice && v.Cap() > v.Len() {
-		v.SetCap(v.Len())
+	switch v.Kind() {
+	case reflect.Slice:
+		if v.Cap() > v.Len() && v.CanSet() {
+			v.SetCap(v.Len())
+		}
+	case reflect.Struct:
+		if holdsSlices(v.Type()) {
+			for i := range v.NumField() {
+				clip(v.Field(i))
+			}
+		}
+	case reflect.Array:
+		if holdsSlices(v.Type()) {
+			for i := range v.Len() {
+				clip(v.Index(i))
+			}
+		}
 	}
+}
+
+var holders sync.Map // reflect.Type → bool
+
+// holdsSlices reports whether a struct or array has slices in its own memory.
+func holdsSlices(t reflect.Type) bool {
+	if held, ok := holders.Load(t); ok {
+		return held.(bool)
+	}
+	held := t.Kind() == reflect.Slice
+	switch t.Kind() {
+	case reflect.Struct:
+		for i := range t.NumField() {
+			held = held || holdsSlices(t.Field(i).Type)
+		}
+	case reflect.Array:
+		held = holdsSlices(t.Elem())
+	}
+	holders.Store(t, held)
+	return held
 }
 
 // View reads a window from a State. It fails if T is no window, or if a key that is not optional is absent or of another
@@ -143,7 +193,8 @@ func View[T any](s State) (T, error) {
 	if s.err != nil {
 		return out, s.err
 	}
-	w, errs := bind.Of(reflect.TypeFor[T](), bind.Result)
+	w, found := bind.Of(reflect.TypeFor[T](), bind.Result)
+	errs := slices.Clone(found) // which is shared
 	v := reflect.ValueOf(&out).Elem()
 	for i := range w.Fields {
 		f := &w.Fields[i]

@@ -2,9 +2,11 @@ package burdock
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"iter"
 	"reflect"
+	"sync"
 
 	"github.com/burdock-go/burdock/internal/bind"
 )
@@ -219,6 +221,8 @@ type branchPlan struct {
 	keys   []*bind.Field
 	result []load
 	inner  []*inputUse // inputs the branch needs from outside
+
+	bindings func() string // hash of what its actions are bound to
 }
 
 // branches compiles the branch graphs of all parallel actions.
@@ -260,6 +264,11 @@ func (c *compiler) branch(n *planNode, r Runnable) {
 	}
 	par := n.action.spec.par
 	b := &branchPlan{name: r.Name(), plan: p, sch: p.sch}
+	b.bindings = sync.OnceValue(func() string {
+		h := sha256.New()
+		p.hashBindings(h)
+		return string(h.Sum(nil))
+	})
 	before := len(c.errs)
 	given := c.begin(b, par, who)
 	c.result(b, par, who)

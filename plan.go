@@ -174,11 +174,7 @@ func (c *compiler) errorf(format string, args ...any) {
 
 // nodes makes the nodes and checks their names.
 func (c *compiler) nodes() {
-	for _, e := range c.p.sentinels {
-		if e == nil {
-			c.errorf("Sentinels: a nil error")
-		}
-	}
+	c.sentinels()
 	if len(c.g.parts.nodes) == 0 {
 		c.errorf("it has no nodes; add one with Node")
 	}
@@ -200,6 +196,21 @@ func (c *compiler) nodes() {
 		c.named[n.action.name] = pn
 	}
 	c.p.start = c.named[c.g.start]
+}
+
+// sentinels checks that a restart can tell the registered errors apart by their texts.
+func (c *compiler) sentinels() {
+	for i, e := range c.p.sentinels {
+		if e == nil {
+			c.errorf("Sentinels: a nil error")
+			continue
+		}
+		for _, first := range c.p.sentinels[:i] {
+			if first != nil && first.Error() == e.Error() && !errors.Is(first, e) {
+				c.errorf("Sentinels: two errors have the text %q, by which they are told apart after a restart; change one", e.Error())
+			}
+		}
+	}
 }
 
 // windows resolves what each action and condition reads and writes.
@@ -428,10 +439,16 @@ func wrapAll(what string, errs []error) []error {
 // extended returns sch as the plan's schema followed by the keys of extra, whose types must agree and be storable.
 func (p *plan) extended(extra *schema) (*schema, error) {
 	sch := p.sch.with(extra)
+	if sch == p.sch && slices.ContainsFunc(sch.keys, func(k keyType) bool { return k.typ == nil }) {
+		sch = &schema{keys: slices.Clone(sch.keys), index: sch.index}
+	}
 	var errs []error
 	for i := range extra.keys {
 		e := &extra.keys[i]
 		k := &sch.keys[sch.index[e.name]]
+		if k.typ == nil { // the graph only deletes it
+			k.typ = e.typ
+		}
 		if k.typ != e.typ {
 			errs = append(errs, fmt.Errorf("key %q is a %s, but graph %q uses it as a %s", e.name, e.typ, p.graph.name, k.typ))
 			continue

@@ -1,6 +1,7 @@
 package burdock
 
 import (
+	"errors"
 	"iter"
 	"strconv"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // Results is what reduce reads: the branches of one visit, while they end. Every result is yielded once, whichever loop
-// asks for it; a second loop goes on where the first stopped. Leaving a loop cancels nothing; returning from reduce
+// asks for it; a second loop goes on where the first stopped, and what a loop passes over is read too. Leaving a loop cancels nothing; returning from reduce
 // cancels what still runs. A loop ends early when the visit does, and Err then says why. Results must not be used after
 // reduce has returned.
 type Results[Sub, Res any] struct {
@@ -137,12 +138,18 @@ func ResultsOf[Sub, Res any](results ...Result[Sub, Res]) *Results[Sub, Res] {
 	f := &listFeed{}
 	for i := range results {
 		r := &results[i]
-		if m, ok := r.of.(*madeUp); ok && m.name == "" {
+		m := &madeUp{index: int64(i)}
+		if told, ok := r.of.(*madeUp); ok {
+			m.name, m.action = told.name, told.action
+		}
+		if m.name == "" {
 			m.name = strconv.Itoa(i)
 		}
-		d := delivery{in: &r.In, err: r.Err, of: r.of}
+		d := delivery{in: &r.In, of: m}
 		if r.Err == nil {
 			d.out = &r.Out
+		} else {
+			d.err = m.failure(r.Err)
 		}
 		f.items = append(f.items, d)
 	}
@@ -165,6 +172,14 @@ func (m *madeUp) position() int64    { return m.index }
 func (m *madeUp) appID() string      { return "test-" + m.name }
 func (m *madeUp) appPath() string    { return "test/" + escapePath(m.action) + "#1/" + escapePath(m.name) }
 
+// failure is the error as a real branch would have it.
+func (m *madeUp) failure(err error) *BranchError {
+	if known, ok := errors.AsType[*BranchError](err); ok {
+		return known
+	}
+	return &BranchError{Path: m.appPath(), Key: m.name, Index: m.index, Err: err}
+}
+
 // listFeed yields made-up results.
 type listFeed struct {
 	items  []delivery
@@ -177,8 +192,8 @@ func (f *listFeed) take(fan.Order) (delivery, bool) {
 	}
 	d := f.items[0]
 	f.items = f.items[1:]
-	if d.err != nil {
-		f.failed = append(f.failed, &BranchError{Path: d.of.appPath(), Key: d.of.key(), Index: d.of.position(), Err: d.err})
+	if failed, ok := d.err.(*BranchError); ok { //nolint:errorlint // ResultsOf makes them all.
+		f.failed = append(f.failed, failed)
 	}
 	return d, true
 }

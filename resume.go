@@ -13,9 +13,10 @@ import (
 
 // A record is what a store has of one application: its last step and the changes that make its state.
 type record struct {
-	last   Checkpoint
-	deltas []recordedDelta
-	since  int // bytes of deltas after the last snapshot
+	last    Checkpoint
+	handled *Failure // what the last step handles, if an error route led to it
+	deltas  []recordedDelta
+	since   int // bytes of deltas after the last snapshot
 }
 
 type recordedDelta struct {
@@ -36,6 +37,12 @@ func (rec *record) add(cp Checkpoint) {
 			if c.Op != OpAppend {
 				rec.since += len(c.Value) + len(c.Key)
 			}
+		}
+	}
+	if rec.last.Seq < cp.Seq {
+		rec.handled = nil
+		if prev := &rec.last; prev.Error != nil && prev.Next != "" && prev.Seq == cp.Seq-1 {
+			rec.handled = prev.Error
 		}
 	}
 	rec.last = cp
@@ -102,7 +109,7 @@ func (k *keyType) apply(old slot, c Change) (slot, error) {
 	switch {
 	case c.Op == OpDelete:
 		return slot{}, nil
-	case k.typ == reflect.TypeFor[stored]():
+	case k.foreign():
 		return k.applyStored(old, c), nil
 	}
 	v := reflect.New(k.typ).Elem()
@@ -114,6 +121,17 @@ func (k *keyType) apply(old slot, c Change) (slot, error) {
 	}
 	clip(v)
 	return slot{v: v}, nil
+}
+
+// foreign reports whether no Go type is known for the key: nobody reads it.
+func (k *keyType) foreign() bool { return k.typ == nil || k.typ == reflect.TypeFor[stored]() }
+
+// encode returns the recorded form of a value of the key.
+func (k *keyType) encode(v reflect.Value) ([]byte, error) {
+	if k.foreign() {
+		return v.Interface().(stored), nil
+	}
+	return k.codec.Encode(v)
 }
 
 func (k *keyType) applyStored(old slot, c Change) slot {
@@ -133,6 +151,8 @@ func standing(cp *Checkpoint) Status {
 		return StatusFailed
 	case cp.Ended.IsZero():
 		return StatusRunning
+	case cp.Next == "" && cp.Join == 0:
+		return StatusWaiting
 	}
 	return StatusCompleted
 }
@@ -150,8 +170,8 @@ func (r *runner) position(rec *record) error {
 			}
 		}
 		if status == StatusFailed {
-			r.failure = cp.Error
-			r.failure.revive(r.plan.sentinels)
+			r.recalled = cp.Inputs // a failed step has not used them up
+			r.handles(cp.Error)
 		}
 		return nil
 	}
@@ -161,7 +181,17 @@ func (r *runner) position(rec *record) error {
 		return r.noNode(cp.Action)
 	}
 	r.recalled = cp.Inputs
+	if rec.handled != nil {
+		r.handles(rec.handled)
+	}
 	return nil
+}
+
+// handles gives the next node the recorded failure that it handles.
+func (r *runner) handles(f *Failure) {
+	failure := *f
+	failure.revive(r.plan.sentinels)
+	r.failure = &failure
 }
 
 func (r *runner) noNode(name string) error {
@@ -179,35 +209,34 @@ func (p *plan) named(name string) *planNode {
 
 // restore finds the branches that earlier runs of this step have recorded. If there are any, the sequence is pulled
 // without starting anything up to the highest recorded index, and what has a result gets it back; the rest waits until
-// reduce asks for a result that is not there.
+// reduce asks for a result that is not there. What the sequence yields only later is found then.
 func (v *visit) restore() error {
 	if !v.run.records() || !v.run.revisit {
 		v.fan.Start()
 		return nil
 	}
-	highest, err := v.read()
+	highest, last, err := v.read()
 	if err != nil {
 		return err
 	}
-	if len(v.recorded) == 0 {
-		v.fan.Start()
-		return nil
+	fresh := len(v.recorded) == 0
+	if !fresh {
+		if err := v.fan.Prefetch(highest+1, last); err != nil {
+			return err
+		}
 	}
-	if err := v.fan.Prefetch(highest+1, v.match); err != nil {
+	if err := v.remark(v.fan.Exhausted()); err != nil {
 		return err
 	}
-	slices.SortFunc(v.restored, func(a, b *fan.Node[branch]) int { return int(a.Join - b.Join) })
-	last := int64(0)
-	if n := len(v.restored); n > 0 {
-		last = v.restored[n-1].Join
+	v.restored = true
+	if fresh {
+		v.fan.Start()
 	}
-	v.fan.Restore(v.restored, last)
-	v.restored = nil
-	return v.supersede()
+	return nil
 }
 
 // read loads the records of the step's branches.
-func (v *visit) read() (highest int64, err error) {
+func (v *visit) read() (highest, last int64, err error) {
 	v.recorded = map[string]*record{}
 	q := Query{Parent: Ref{App: v.id, Seq: v.seq}, Rebuild: true}
 	for cp, err := range v.run.tree.store.List(v.ctx, q) {
@@ -215,7 +244,7 @@ func (v *visit) read() (highest int64, err error) {
 			if v.ctx.Err() == nil {
 				v.run.tree.fail(&StoreError{Op: "list", App: v.id, Err: err})
 			}
-			return 0, err
+			return 0, 0, err
 		}
 		rec := v.recorded[cp.App]
 		if rec == nil {
@@ -223,32 +252,34 @@ func (v *visit) read() (highest int64, err error) {
 			v.recorded[cp.App] = rec
 		}
 		rec.add(cp)
-		highest = max(highest, cp.Index)
+		highest, last = max(highest, cp.Index), max(last, cp.Join)
 	}
-	return highest, nil
+	return highest, last, nil
 }
 
-// match gives a pulled branch its record, and reports whether it has a result.
-func (v *visit) match(n *fan.Node[branch]) bool {
+// match gives a pulled branch its record.
+func (v *visit) match(n *fan.Node[branch]) error {
 	b := &n.B
 	r := &b.run
 	rec := v.recorded[r.id]
 	if rec == nil {
-		return false
+		return nil
 	}
 	delete(v.recorded, r.id)
 	if err := v.revive(b, rec); err != nil {
-		v.fan.Stop(fmt.Errorf("%s: %w", r.path(), err))
-		return false
+		return fmt.Errorf("%s: %w", r.path(), err)
 	}
 	if b.status == "" {
-		return false
+		return nil
 	}
-	n.Join = rec.last.Join
-	v.restored = append(v.restored, n)
+	if cp := rec.last; cp.Status == StatusSuperseded {
+		cp.Status = b.status
+		v.marks = append(v.marks, cp)
+	}
+	n.Found, n.Join = true, rec.last.Join
 	r.emitApp(v.ctx, EventRestored, func(e *Event) { e.Status, e.Join = b.status, n.Join })
 	b.forget()
-	return true
+	return nil
 }
 
 // revive puts a branch where its record says it stands. It has a status afterwards if it has a result.
@@ -262,38 +293,96 @@ func (v *visit) revive(b *branch, rec *record) error {
 	if err := r.position(rec); err != nil {
 		return err
 	}
-	if rec.last.Join == 0 {
-		return r.recall(r.recalled, r.status == StatusRunning)
-	}
+	status := standing(&rec.last)
 	switch {
+	case rec.last.Join == 0:
+		return r.recall(r.recalled, r.status == StatusRunning)
 	case r.next == nil:
 		if b.out, err = b.collect(r.vals); err != nil {
 			return err
 		}
 		b.status = StatusCompleted
-	case !v.rerun && v.par.opts.Failures != FailFast && standing(&rec.last) == StatusFailed:
+	case status == StatusFailed && !v.rerun && v.par.opts.Failures != FailFast:
 		failure := *rec.last.Error
 		failure.revive(r.plan.sentinels)
 		b.status, b.err = StatusFailed, &BranchError{Path: r.path(), Key: b.key(), Index: b.index, Err: failure.err}
-		v.fails = append(v.fails, b.err.(*BranchError))
+		v.count(b, rec.last.Join)
 	default:
+		v.again(rec.last, status)
 		return r.recall(r.recalled, false)
 	}
 	return nil
 }
 
-// supersede marks the records of branches that the sequence no longer yields.
-func (v *visit) supersede() error {
-	var batch []Checkpoint
-	for _, id := range slices.Sorted(maps.Keys(v.recorded)) {
-		if cp := v.recorded[id].last; cp.Status != StatusSuperseded {
-			cp.Status = StatusSuperseded
-			batch = append(batch, cp)
-		}
+// again notes that a failed branch runs again, so that its failure is no result any more, whenever the next crash comes.
+// What is found only while branches run is about to write a record of its own.
+func (v *visit) again(cp Checkpoint, status Status) {
+	if !v.restored {
+		cp.Status, cp.Join = status, 0
+		v.marks = append(v.marks, cp)
 	}
-	v.recorded = nil
+}
+
+// remark writes what matching has found out: which records are not of branches that the sequence yields, which are so
+// again, and which failures no longer count. A step that was recorded failed or cancelled is recorded as running with
+// them, so that a crash before and one after find failures of the same attempt.
+func (v *visit) remark(exhausted bool) error {
+	if exhausted {
+		v.supersede()
+	}
+	batch := v.marks
+	v.marks = nil
+	if v.run.rerun {
+		batch = append(batch, v.run.checkpoint(StatusRunning))
+	}
 	if len(batch) == 0 {
 		return nil
 	}
-	return v.run.tree.save(v.ctx, batch)
+	if err := v.run.commit(v.ctx, batch...); err != nil {
+		return err
+	}
+	v.run.rerun, v.run.status = false, StatusRunning
+	return nil
+}
+
+// supersede marks the records of branches that the sequence has not yielded.
+func (v *visit) supersede() {
+	for _, id := range slices.Sorted(maps.Keys(v.recorded)) {
+		if cp := v.recorded[id].last; cp.Status != StatusSuperseded {
+			cp.Status = StatusSuperseded
+			v.marks = append(v.marks, cp)
+		}
+	}
+	v.recorded = nil
+}
+
+// cancelWaiting notes that a suspended branch is cancelled, and everything below it that waits.
+func (v *visit) cancelWaiting(b *branch) error {
+	r := &b.run
+	cp := r.checkpoint(StatusCancelled)
+	cp.Error = newFailure(r.wrap(ErrNotNeeded), cp.Action, cp.Seq, cp.Attempt, r.plan.sentinels)
+	v.marks = append(v.marks, cp)
+	return v.cancelBelow(cp.Ref(), cp.Error)
+}
+
+func (v *visit) cancelBelow(parent Ref, why *Failure) error {
+	var waiting []Ref
+	for cp, err := range v.run.tree.store.List(context.WithoutCancel(v.ctx), Query{Parent: parent, Latest: true}) {
+		if err != nil {
+			err = &StoreError{Op: "list", App: parent.App, Err: err}
+			v.run.tree.fail(err)
+			return err
+		}
+		if cp.Status == StatusWaiting {
+			cp.Status, cp.Error, cp.Needs = StatusCancelled, why, nil
+			v.marks = append(v.marks, cp)
+			waiting = append(waiting, cp.Ref())
+		}
+	}
+	for _, ref := range waiting {
+		if err := v.cancelBelow(ref, why); err != nil {
+			return err
+		}
+	}
+	return nil
 }

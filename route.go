@@ -88,7 +88,14 @@ func keyWindow(key string, t reflect.Type) reflect.Type {
 }
 
 // Then routes to an action when the condition holds.
-func (c *Condition) Then(to *Action) Route { return Route{cond: c, to: to} }
+func (c *Condition) Then(to *Action) Route {
+	if c == nil {
+		c = &Condition{err: errNilCondition} // a nil cond would make the route one that always matches
+	}
+	return Route{cond: c, to: to}
+}
+
+var errNilCondition = errors.New("a nil condition")
 
 // Label returns the condition's label.
 func (c *Condition) Label() string { return c.label }
@@ -107,8 +114,7 @@ func composed(format, sep string, all, not bool, parts ...*Condition) *Condition
 	labels := make([]string, len(parts))
 	for i, p := range parts {
 		if p == nil {
-			c.err = errors.New("a nil condition")
-			return c
+			return &Condition{err: errNilCondition}
 		}
 		labels[i] = p.label
 	}

@@ -12,6 +12,7 @@ import (
 type hooks struct {
 	haltBefore map[string]bool
 	haltAfter  map[string]bool
+	committed  func()          // told when a step is committed
 	stepped    func(Step) bool // told of each ended step; false pauses
 }
 
@@ -31,22 +32,30 @@ func (r *runner) advance(ctx context.Context, h *hooks, vanished bool) (ending, 
 			}
 			r.start(ctx)
 			if err := r.announce(); err != nil {
+				r.closeAttempt()
 				return endFatal, err
 			}
 		}
-		var res result
-		if vanished {
-			r.cur.vanished++
-			res.err = &PanicError{Where: r.cur.att.where, Value: ErrGoexit}
-		} else {
-			res = r.perform()
-		}
-		vanished = false
-		end, more, err := r.finish(res, h)
+		end, more, err := r.attend(vanished, h)
 		if !more {
 			return end, err
 		}
+		vanished = false
 	}
+}
+
+// attend performs the step that was started, or ends it after a function took the goroutine with it.
+func (r *runner) attend(vanished bool, h *hooks) (ending, bool, error) {
+	switch {
+	case !vanished:
+		return r.finish(r.perform(), h)
+	case r.cur.matching != nil:
+		r.cur.unrouted = true
+		return r.failed(StatusFailed, result{err: errors.Join(r.cur.matching, goexit("a matcher"))}, h)
+	case r.cur.att == nil || r.cur.att.closed.Load():
+		return endFatal, false, r.wrap(goexit("the store or the tracker"))
+	}
+	return r.finish(result{err: goexit(r.cur.att.place())}, h)
 }
 
 // prepare resolves what the next step needs. It ends the run if an input is missing or the run is over.
@@ -58,7 +67,7 @@ func (r *runner) prepare(ctx context.Context) (ending, error) {
 	if r.records() && len(r.cur.given.used) > 0 {
 		inputs, err := r.record(r.cur.given.used)
 		if err != nil {
-			return endFailed, err
+			return endFailed, r.wrap(err)
 		}
 		r.cur.inputs = inputs
 	}
@@ -117,18 +126,24 @@ func (r *runner) announce() error {
 	if r.listens() {
 		r.emitStep(EventStepStarted, StatusRunning, nil)
 	}
-	if !r.records() || r.cur.node.action.spec.par == nil {
-		return nil
+	if !r.records() || r.cur.node.action.spec.par == nil || r.rerun {
+		return nil // a visit that runs again what failed writes it, see visit.remark
 	}
-	cp := r.checkpoint(StatusRunning)
-	return r.commit(r.cur.ctx, cp)
+	if err := r.commit(r.cur.ctx, r.checkpoint(StatusRunning)); err != nil {
+		return err
+	}
+	r.status = StatusRunning
+	return nil
 }
 
 // finish ends the step with what its attempt came to, and reports whether another step follows.
 func (r *runner) finish(res result, h *hooks) (end ending, more bool, err error) {
 	r.release()
+	r.recalled = r.cur.inputs // should the step have to run again
 	if err := r.tree.failed(); err != nil {
 		r.closeAttempt()
+		r.keep()
+		r.revisit = true // what its branches have committed is found again
 		return endFatal, false, err
 	}
 	status, res := r.ended(res)
@@ -154,31 +169,40 @@ func (r *runner) completed(res result, h *hooks) (ending, bool, error) {
 			cp.Next = res.to.action.name
 		}
 		cp.Halted = h.halts(n, res.to)
-		if err := r.commit(r.cur.ctx, r.withSnapshot(cp, res)...); err != nil {
+		if kept, err := r.commitEnded(r.withSnapshot(cp, res)...); err != nil {
+			if kept {
+				r.after = func() { r.pass(res) }
+			}
 			return endFatal, false, err
 		}
 	}
 	if r.listens() {
 		r.emitStep(EventStepEnded, StatusCompleted, res.to)
 	}
-	r.vals, r.sources.events, r.failure = res.vals, r.sources.events.without(r.cur.given.used), nil
+	r.sources.events = r.sources.events.without(r.cur.given.used)
 	if final && r.branch != nil {
 		r.branch.out = res.out
 	}
-	step := r.stepDone(StatusCompleted, nil, res.to)
-	r.move(res.to)
-	end, more := r.follow(h, step)
+	number := r.attempt
+	r.pass(res)
+	end, more := r.follow(h, r.stepDone(StatusCompleted, number, nil))
 	return end, more, nil
+}
+
+// pass moves the position behind a completed step.
+func (r *runner) pass(res result) {
+	r.vals, r.failure = res.vals, nil
+	r.move(res.to)
 }
 
 // failed commits a step that failed or was cancelled, and takes its error route if there is one.
 func (r *runner) failed(status Status, res result, h *hooks) (ending, bool, error) {
-	n := r.cur.node
+	n, number := r.cur.node, r.attempt
 	err := r.wrap(res.err)
 	var to *planNode
 	var label string
-	if status == StatusFailed {
-		to, label = r.handler(err)
+	if status == StatusFailed && !(res.leaked && r.cur.ctx.Err() != nil) {
+		to, label, err = r.handler(res.err)
 	}
 	failure := newFailure(err, n.action.name, r.seq+1, r.attempt, r.plan.sentinels)
 	var join int64
@@ -191,26 +215,50 @@ func (r *runner) failed(status Status, res result, h *hooks) (ending, bool, erro
 		if to != nil {
 			cp.Next, cp.Halted = to.action.name, h.halts(n, to)
 		}
-		if err := r.commit(r.cur.ctx, cp); err != nil {
+		if kept, err := r.commitEnded(cp); err != nil {
+			r.keep()
+			if kept {
+				r.after = func() { r.divert(status, failure, to) }
+			}
 			return endFatal, false, err
 		}
 	}
 	if r.listens() {
 		r.emitEnded(status, err, to)
 	}
-	step := r.stepDone(status, err, to)
+	r.divert(status, failure, to)
+	step := r.stepDone(status, number, err)
 	if to == nil {
-		r.status, r.rerun, r.revisit = status, true, true
 		h.tell(step)
 		if status == StatusCancelled {
 			return endCancelled, false, err
 		}
 		return endFailed, false, err
 	}
-	r.failure = failure
-	r.move(to)
 	end, more := r.follow(h, step)
 	return end, more, nil
+}
+
+// divert moves the position to the handler of a failed step; without one the step is the next one again.
+func (r *runner) divert(status Status, failure *Failure, to *planNode) {
+	r.keep()
+	if to == nil {
+		r.status, r.rerun, r.revisit = status, true, true
+		return
+	}
+	kept := r.kept
+	r.failure = failure
+	r.move(to)
+	r.kept = kept // a failed step has not used them up
+}
+
+// keep remembers the events that the step was given, for the call that runs it again.
+func (r *runner) keep() {
+	for _, name := range r.cur.given.used {
+		if v, ok := r.sources.events[name]; ok {
+			r.kept = r.kept.with(name, v)
+		}
+	}
 }
 
 // join gives a branch that ends its place among the results of the visit.
@@ -226,7 +274,7 @@ func (r *runner) move(to *planNode) {
 	r.seq++
 	r.last, r.next = r.cur.node.action.name, to
 	r.attempt, r.status, r.halted, r.rerun = 0, "", "", false
-	r.recalled, r.revisit = nil, false
+	r.recalled, r.kept, r.revisit = nil, nil, false
 }
 
 // follow decides whether the run goes on to the next step.
@@ -234,6 +282,7 @@ func (r *runner) follow(h *hooks, step Step) (ending, bool) {
 	if h == nil {
 		return endDone, r.next != nil
 	}
+	h.committed()
 	told := h.tell(step)
 	switch {
 	case h.halts(r.cur.node, r.next) != "" || h.haltAfter[r.last]:
@@ -262,8 +311,9 @@ func (h *hooks) tell(s Step) bool {
 // halt stops before the next node although this run has done nothing. The mark is written to the checkpoint before it.
 func (r *runner) halt(ctx context.Context) (ending, error) {
 	r.halted = r.next.action.name
-	if r.records() && r.born {
+	if r.records() {
 		if err := r.remark(ctx); err != nil {
+			r.halted = ""
 			return endFatal, err
 		}
 	}
@@ -273,7 +323,8 @@ func (r *runner) halt(ctx context.Context) (ending, error) {
 // wait ends the run before a step whose inputs nobody gave.
 func (r *runner) wait() (ending, error) {
 	r.release()
-	r.status = StatusWaiting
+	r.keep()
+	r.status, r.recalled, r.halted = StatusWaiting, r.cur.inputs, ""
 	r.attempt++
 	r.pending = []Pending{{
 		Ref: Ref{App: r.identity(), Seq: r.seq + 1}, Path: r.path(), Action: r.next.action.name,
@@ -297,6 +348,7 @@ func (r *runner) wait() (ending, error) {
 
 // suspended ends the run in a parallel step whose branches wait.
 func (r *runner) suspended(res result) (ending, error) {
+	r.keep()
 	r.status, r.revisit = StatusWaiting, true
 	if r.records() {
 		if err := r.commit(r.cur.ctx, r.checkpoint(StatusWaiting)); err != nil {
@@ -340,13 +392,17 @@ type Step struct {
 // String describes the step for people.
 func (s Step) String() string { return fmt.Sprintf("%d %s: %s", s.Seq, s.Action, s.Status) }
 
-func (r *runner) stepDone(status Status, err error, next *planNode) Step {
+// stepDone describes the step that has just ended; the position is behind it, unless it will run again.
+func (r *runner) stepDone(status Status, attempt int, err error) Step {
 	if r.branch != nil {
 		return Step{}
 	}
-	s := Step{Seq: r.seq + 1, Attempt: r.attempt, Action: r.cur.node.action.name, Status: status, State: r.state(), Err: err}
-	if next != nil {
-		s.Next = next.action.name
+	s := Step{Seq: r.seq, Attempt: attempt, Action: r.cur.node.action.name, Status: status, State: r.state(), Err: err}
+	switch {
+	case r.rerun:
+		s.Seq++
+	case r.next != nil:
+		s.Next = r.next.action.name
 	}
 	return s
 }

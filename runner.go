@@ -2,6 +2,7 @@ package burdock
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -38,12 +39,14 @@ type runner struct {
 	halted  string // the node before which the last call halted
 
 	recalled []InputRecord // the events that the step after seq was recorded with
+	kept     values        // the events that the step after seq was given in this process and did not use up
 	revisit  bool          // the step after seq may have recorded branches
 	pending  []Pending
 
 	holds   bool         // a token
 	born    bool         // sequence 0 is recorded
-	unsaved []Checkpoint // what the store did not take
+	unsaved []Checkpoint // the record of an ended step that the store did not take
+	after   func()       // moves the position behind that step once it is saved
 	since   int          // bytes of deltas since the last snapshot
 	events  atomic.Int64 // of this attempt
 	spans   atomic.Int64 // of this attempt
@@ -60,7 +63,8 @@ type current struct {
 	given    gathered
 	inputs   []InputRecord
 	started  time.Time
-	vanished int // how often a function called runtime.Goexit
+	matching error // what the matchers of error routes are being asked about
+	unrouted bool  // one of them called runtime.Goexit: no route is taken
 }
 
 // An ending says how a runner stopped.
@@ -106,11 +110,22 @@ type attempt struct {
 	seq     int64
 	number  int
 	entered atomic.Pointer[stepContext]
-	where   string // which function runs, for a PanicError
+	closed  atomic.Bool
+	where   string     // which function runs, for a PanicError
+	asked   *Condition // the one that is asked, once the function has returned
+}
+
+// place names the function that runs.
+func (a *attempt) place() string {
+	if a.asked != nil {
+		return fmt.Sprintf("condition %q", a.asked.label)
+	}
+	return a.where
 }
 
 // close refuses what the attempt's function may still do.
 func (a *attempt) close() {
+	a.closed.Store(true)
 	if c := a.entered.Load(); c != nil {
 		c.over.Store(true)
 	}
@@ -120,6 +135,9 @@ func (a *attempt) close() {
 func (a *attempt) enter(c *stepContext, in reflect.Value) (context.Context, error) {
 	c.Context, c.run, c.action, c.seq, c.attempt = a.ctx, a.run, a.node.action.name, a.seq, a.number
 	a.entered.Store(c)
+	if a.closed.Load() { // Grace was over before the function began
+		c.over.Store(true)
+	}
 	l := loader{a.node.loads, a.state.vals}
 	if missing := l.missing(); missing != nil {
 		return nil, missingKeys(a.node, missing)

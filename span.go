@@ -71,7 +71,7 @@ func Attr(ctx context.Context, name string, value any) {
 
 // event returns an event of the step that c belongs to, also when a function calls it from a goroutine of its own.
 func (c *stepContext) event(kind EventKind) Event {
-	e := c.run.event(kind)
+	e := c.run.anyEvent(kind)
 	e.Seq, e.Attempt, e.Action = c.seq, c.attempt, c.action
 	return e
 }

@@ -91,7 +91,7 @@ func (s *schema) grow(k keyType) {
 func (s State) Keys() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i, v := range s.vals {
-			if v.set() && !yield(s.sch.keys[i].name) {
+			if v.set() && s.seen.allows(s.sch.keys[i].name) && !yield(s.sch.keys[i].name) {
 				return
 			}
 		}
@@ -101,7 +101,7 @@ func (s State) Keys() iter.Seq[string] {
 // Has reports whether the key has a value.
 func (s State) Has(key string) bool {
 	v, _ := s.lookup(key)
-	return v.set()
+	return s.seen.mayRead(key) && v.set()
 }
 
 func (s State) lookup(key string) (slot, int) {

@@ -25,18 +25,20 @@ type result struct {
 func (a *attempt) try() (res result) {
 	defer func() {
 		if v := recover(); v != nil {
-			res = result{err: &PanicError{Where: a.where, Value: v, Stack: debug.Stack()}}
+			res = result{err: &PanicError{Where: a.place(), Value: v, Stack: debug.Stack()}}
 		}
 	}()
 	a.where = "the action"
 	if res = a.call(); res.err != nil {
+		errors.Is(res.err, errWaiting) // asked here first, where a panic of the error's own methods is recovered
+		errors.AsType[*PanicError](res.err)
 		return res
 	}
 	n := a.node
 	if !n.exit {
 		for i := range n.routes {
 			ro := &n.routes[i]
-			a.where = "a condition"
+			a.asked = ro.route.cond
 			if ro.asked == nil || ro.asked.holds(res.vals) {
 				res.to, res.label = ro.to, ro.route.label()
 				break
@@ -77,8 +79,8 @@ func (r *runner) start(ctx context.Context) {
 		att = new(attempt)
 	}
 	*att = attempt{ctx: ctx, run: r, node: n, state: r.state(), args: r.cur.given.args, seq: r.seq + 1, number: r.attempt}
-	r.cur.att, r.cur.ctx, r.cur.vanished = att, ctx, 0
-	r.cur.cancel = nil
+	r.cur.att, r.cur.ctx, r.cur.cancel = att, ctx, nil
+	r.cur.matching, r.cur.unrouted, r.halted = nil, false, ""
 	if d := n.action.timeout; d > 0 {
 		att.ctx, r.cur.cancel = context.WithTimeoutCause(ctx, d, ErrTimeout)
 	}
@@ -98,10 +100,12 @@ func (r *runner) perform() result {
 	case leaked:
 		return result{leaked: true, err: &LeakError{Path: r.path(), Action: att.node.action.name, Cause: context.Cause(att.ctx)}}
 	case vanished:
-		return result{err: &PanicError{Where: att.where, Value: ErrGoexit}}
+		return result{err: goexit(att.place())}
 	}
 	return res
 }
+
+func goexit(where string) error { return &PanicError{Where: where, Value: ErrGoexit} }
 
 // ended closes the attempt for whatever its function left behind, and says what the result means.
 func (r *runner) ended(res result) (Status, result) {
@@ -110,9 +114,7 @@ func (r *runner) ended(res result) (Status, result) {
 	if r.cur.cancel != nil {
 		r.cur.cancel()
 	}
-	if !res.leaked {
-		att.close()
-	}
+	att.close()
 	switch {
 	case res.err == nil:
 		return StatusCompleted, res
@@ -131,23 +133,27 @@ func (r *runner) ended(res result) (Status, result) {
 // errWaiting is what a visit returns when its branches wait.
 var errWaiting = errors.New("burdock: branches wait")
 
-// handler returns the error route of the failed step, and what its node will read.
-func (r *runner) handler(err error) (to *planNode, label string) {
-	n := r.cur.node
-	if r.cur.vanished > 1 {
-		return nil, ""
+// handler returns the error route of the failed step, and its error. A matcher that panics ends the search and adds its
+// panic to the error.
+func (r *runner) handler(failed error) (to *planNode, label string, err error) {
+	err = r.wrap(failed)
+	if r.cur.unrouted {
+		return nil, "", err
 	}
+	r.cur.matching = failed
 	defer func() {
 		if v := recover(); v != nil {
-			to, label = nil, ""
+			p := &PanicError{Where: "a matcher", Value: v, Stack: debug.Stack()}
+			to, label, err = nil, "", r.wrap(errors.Join(failed, p))
 		}
+		r.cur.matching = nil
 	}()
-	for i := range n.onError {
-		if ro := &n.onError[i]; ro.route.match.match(err) {
-			return ro.to, ro.route.label()
+	for i := range r.cur.node.onError {
+		if ro := &r.cur.node.onError[i]; ro.route.match.match(err) {
+			return ro.to, ro.route.label(), err
 		}
 	}
-	return nil, ""
+	return nil, "", err
 }
 
 // apply writes the fields of out into a copy of the state.
@@ -180,6 +186,8 @@ func (a *attempt) store(s *store, v reflect.Value, res *result) error {
 			return a.write(s.slot, OpDelete, reflect.Value{}, res)
 		}
 		return nil
+	case s.field.OmitZero && v.IsZero():
+		return nil
 	case s.field.Append:
 		if v.Len() == 0 {
 			if res.vals[s.slot].set() {
@@ -188,8 +196,6 @@ func (a *attempt) store(s *store, v reflect.Value, res *result) error {
 			return a.write(s.slot, OpSet, reflect.MakeSlice(v.Type(), 0, 0), res)
 		}
 		return a.write(s.slot, OpAppend, v, res)
-	case s.field.OmitZero && v.IsZero():
-		return nil
 	}
 	return a.write(s.slot, OpSet, v, res)
 }
@@ -209,6 +215,8 @@ func (a *attempt) write(i int, kind Op, v reflect.Value, res *result) error {
 			if c.Value, err = k.codec.Encode(v); err != nil {
 				return err
 			}
+		} else if err := k.codec.Valid(v); err != nil { // memory and disk refuse the same
+			return err
 		}
 		if kind == OpAppend {
 			res.vals[i] = appendList(res.vals[i], v)
@@ -257,5 +265,8 @@ func boxed(v reflect.Value) reflect.Value {
 
 // missingKeys is the error of a step whose state lacks what it reads.
 func missingKeys(n *planNode, keys []string) error {
+	for i, own := range keys {
+		keys[i] = n.action.key(own)
+	}
 	return fmt.Errorf("action %q reads keys %q, which have no value: an earlier step deleted them, did not write them, or an omitzero field was zero", n.action.name, keys)
 }

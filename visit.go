@@ -1,11 +1,13 @@
 package burdock
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"iter"
+	"log/slog"
 	"reflect"
 	"runtime/debug"
 	"slices"
@@ -33,17 +35,20 @@ type visit struct {
 	fan    *fan.Fan[branch]
 	next   func() (task, error, bool)
 	stop   func()
-	events values // what the branches may use of the step's events
-	rerun  bool   // failed branches run again: an earlier attempt was recorded as failed or cancelled
-	lost   bool   // the sequence is stuck in a call that Grace left behind
+	given  sources       // the inputs that branches begin with
+	inputs []InputRecord // what the step is recorded with
+	rerun  bool          // failed branches run again: an earlier attempt was recorded as failed or cancelled
+	ended  bool          // the sequence needs no telling that no more is wanted
+	lost   error         // the sequence is stuck in a call that Grace left behind
 
 	seeds    [2]maphash.Seed
 	keys     map[[2]uint64]struct{}
-	recorded map[string]*record
-	restored []*fan.Node[branch]
+	recorded map[string]*record // that the sequence has not yielded yet
+	marks    []Checkpoint       // that matching has changed and nobody has saved yet
+	restored bool               // branches may run
 
 	mu      sync.Mutex
-	fails   []*BranchError
+	fails   []failedBranch
 	over    bool // reduce has returned
 	pending []Pending
 }
@@ -54,7 +59,7 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 ) (reflect.Value, error) {
 	v := &visit{run: a.run, node: a.node, seq: a.seq, par: par, rerun: a.run.rerun}
 	v.ctx, v.cancel = context.WithCancelCause(ctx)
-	v.events = a.run.sources.forBranches(a.node)
+	v.given, v.inputs = a.run.sources, a.run.cur.inputs
 	if a.run.records() || a.run.listens() {
 		v.id = a.run.identity()
 	}
@@ -80,10 +85,17 @@ func (v *visit) config() fan.Config[branch] {
 		Vanished: func() error { return &PanicError{Where: "states", Value: ErrGoexit} },
 	}
 	if t := v.run.tree; t.tokens != nil {
-		c.Take = func() bool { return t.takeToken(v.ctx) }
+		c.Take = func() bool { return t.takeToken(v.ctx) || v.interrupted() }
 		c.Give = t.giveToken
 	}
 	return c
+}
+
+// interrupted stops the fan because the step's context has ended, before anything that ended with it can look like a
+// result or the end of the sequence. It returns false.
+func (v *visit) interrupted() bool {
+	v.fan.Stop(context.Cause(v.ctx))
+	return false
 }
 
 // pull fills in the next branch.
@@ -95,7 +107,10 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 	}()
 	t, err, more := v.nextTask()
 	switch {
+	case v.ctx.Err() != nil && (!more || err != nil):
+		return false, context.Cause(v.ctx) // a sequence that heeds its context is not at its end
 	case !more && err == nil:
+		v.ended = true
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("states of action %q: %w", v.node.action.name, err)
@@ -110,6 +125,9 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 		return false, err
 	}
 	b.identify()
+	if err := v.match(n); err != nil {
+		return false, err
+	}
 	return true, nil
 }
 
@@ -123,14 +141,19 @@ func (v *visit) nextTask() (t task, err error, more bool) {
 		err  error
 		more bool
 	}
-	p, how := apart(v.ctx, v.run.tree.grace, func() pulled {
-		t, err, more := v.next()
-		return pulled{t, err, more}
+	p, how := apart(v.ctx, v.run.tree.grace, func() (p pulled) {
+		defer func() {
+			if value := recover(); value != nil {
+				p = pulled{err: &PanicError{Where: "states", Value: value, Stack: debug.Stack()}}
+			}
+		}()
+		p.t, p.err, p.more = v.next()
+		return p
 	})
 	switch how {
 	case leaked:
-		v.lost = true
-		return t, &LeakError{Path: v.run.path(), Action: v.node.action.name + " (states)", Cause: context.Cause(v.ctx)}, false
+		v.lost = v.leak("states")
+		return t, v.lost, false
 	case vanished:
 		return t, &PanicError{Where: "states", Value: ErrGoexit}, false
 	}
@@ -155,31 +178,38 @@ func (v *visit) unique(b *branch) error {
 	return nil
 }
 
+// A failedBranch is what a MapError will say of a branch.
+type failedBranch struct {
+	join int64
+	err  *BranchError
+}
+
 // failed counts a failed branch and ends the visit if its policy says so. A reduce that has returned wins.
 func (v *visit) failed(b *branch) {
-	v.mu.Lock()
-	v.fails = append(v.fails, b.err.(*BranchError))
-	v.mu.Unlock()
+	v.count(b, b.node.Join)
 	if v.par.opts.Failures == FailFast {
 		v.fan.Stop(ErrSibling)
 	}
 }
 
+func (v *visit) count(b *branch, join int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.fails = append(v.fails, failedBranch{join, b.err.(*BranchError)})
+}
+
 // reduce runs the user's function, and leaves it behind if it ignores its cancellation for longer than Grace.
-func (v *visit) reduce(f func(context.Context, feed) (reflect.Value, error)) (out reflect.Value, err error) {
+func (v *visit) reduce(f func(context.Context, feed) (reflect.Value, error)) (reflect.Value, error) {
 	defer func() {
 		v.mu.Lock()
 		v.over = true
 		v.mu.Unlock()
 	}()
-	if v.run.tree.grace <= 0 {
-		return f(v.ctx, v)
-	}
 	type reduced struct {
 		out reflect.Value
 		err error
 	}
-	r, how := apart(v.ctx, v.run.tree.grace, func() (r reduced) {
+	call := func() (r reduced) {
 		defer func() {
 			if p := recover(); p != nil {
 				r.err = &PanicError{Where: "reduce", Value: p, Stack: debug.Stack()}
@@ -187,12 +217,17 @@ func (v *visit) reduce(f func(context.Context, feed) (reflect.Value, error)) (ou
 		}()
 		r.out, r.err = f(v.ctx, v)
 		return r
-	})
+	}
+	if v.run.tree.grace <= 0 {
+		r := call()
+		return r.out, r.err
+	}
+	r, how := apart(v.ctx, v.run.tree.grace, call)
 	switch how {
 	case leaked:
-		return out, &LeakError{Path: v.run.path(), Action: v.node.action.name + " (reduce)", Cause: context.Cause(v.ctx)}
+		return r.out, v.leak("reduce")
 	case vanished:
-		return out, &PanicError{Where: "reduce", Value: ErrGoexit}
+		return r.out, &PanicError{Where: "reduce", Value: ErrGoexit}
 	}
 	return r.out, r.err
 }
@@ -237,22 +272,91 @@ func ended(ok bool) manner {
 
 // end says what the visit came to.
 func (v *visit) end(out reflect.Value, err error) (reflect.Value, error) {
-	_, leak := errors.AsType[*LeakError](err)
+	drained := v.fan.Exhausted()
+	if v.ctx.Err() != nil {
+		v.interrupted()
+	}
 	v.fan.Stop(ErrNotNeeded)
 	v.fan.Close(nil)
-	cause := v.fan.Cause()
-	switch {
-	case v.run.tree.failed() != nil:
-		return out, v.run.tree.failed()
-	case leak, cause == ErrNotNeeded:
+	v.stopSequence()
+	if fatal := v.run.tree.failed(); fatal != nil {
+		return out, fatal
+	}
+	switch cause := v.fan.Cause(); {
+	case cause == ErrNotNeeded && err == nil:
+		return out, v.tidy(drained)
+	case cause == ErrNotNeeded:
 		return out, err
-	case cause == ErrSibling:
-		return out, v.mapError()
-	case cause == ErrSuspended:
+	case cause == ErrSuspended && !isBroken(err):
 		v.run.pending = v.pending
 		return out, errWaiting
+	case cause == ErrSibling:
+		cause = v.mapError()
+		fallthrough
+	default:
+		errs := append([]error{cause}, v.leaks()...)
+		if isBroken(err) {
+			errs = append(errs, err)
+		}
+		return out, oneOrJoined(errs)
 	}
-	return out, cause
+}
+
+// isBroken reports whether reduce has panicked or was left behind, which must not vanish with what it returned.
+func isBroken(err error) bool {
+	switch err.(type) { //nolint:errorlint // Only reduce's own end counts, not that of a branch which it returned.
+	case *PanicError, *LeakError:
+		return true
+	}
+	return false
+}
+
+// oneOrJoined joins errors, and leaves a single one as it is.
+func oneOrJoined(errs []error) error {
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
+}
+
+// leaks returns the errors of branches and of a sequence that Grace has left behind.
+func (v *visit) leaks() []error {
+	var errs []error
+	if v.lost != nil {
+		errs = append(errs, v.lost)
+	}
+	if v.fan.Cause() == ErrSibling {
+		return errs // the MapError names the branches
+	}
+	for _, f := range v.fails {
+		if leak, ok := errors.AsType[*LeakError](f.err); ok {
+			errs = append(errs, leak)
+		}
+	}
+	return errs
+}
+
+// tidy writes what a visit whose reduce has returned leaves behind: records of branches that are of no use any more,
+// and branches that wait for what nobody needs. A function that Grace left behind does not undo what reduce returned.
+func (v *visit) tidy(drained bool) error {
+	for _, err := range v.leaks() {
+		v.run.tree.logger.Warn("burdock: a function was left behind", slog.Any("error", err))
+	}
+	for n := range v.fan.Rest {
+		if n.Suspended() {
+			n.B.status = StatusCancelled
+			n.B.tell(v.ctx)
+			if v.run.records() {
+				if err := v.cancelWaiting(&n.B); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if !v.run.records() {
+		return nil
+	}
+	return v.remark(drained)
 }
 
 // maxPending is how many pending steps an Outcome lists.
@@ -266,17 +370,22 @@ func (v *visit) waits(b *branch) {
 	v.pending = append(v.pending, b.run.pending[:min(room, len(b.run.pending))]...)
 }
 
-// mapError names the branches that have failed.
+// mapError names the branches that have failed, in the order in which they did.
 func (v *visit) mapError() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.fails) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(v.fails, func(a, b failedBranch) int { return cmp.Compare(a.join, b.join) })
 	if v.par.kind == "subgraph" {
-		return v.fails[0].Err
+		return v.fails[0].err.Err
 	}
-	return &MapError{Action: v.node.action.name, Branches: slices.Clone(v.fails)}
+	e := &MapError{Action: v.node.action.name, Branches: make([]*BranchError, len(v.fails))}
+	for i, f := range v.fails {
+		e.Branches[i] = f.err
+	}
+	return e
 }
 
 // close leaves nothing behind, also when reduce panicked or called runtime.Goexit.
@@ -284,41 +393,76 @@ func (v *visit) close(cancelled func() bool) {
 	v.fan.Stop(ErrNotNeeded)
 	v.fan.Close(nil)
 	cancelled()
-	if !v.lost {
-		v.stopSequence()
-	}
-	for n, started := range v.fan.Rest {
-		if !started {
+	v.stopSequence()
+	for n := range v.fan.Rest {
+		if n.Skipped() {
 			n.B.status = StatusSkipped
 			n.B.tell(v.ctx)
 		}
 	}
 	v.cancel(ErrNotNeeded)
+	v.run.revisit = true // should the step have to run again
 }
 
-// stopSequence tells the sequence that no more is wanted. Its panics on the way out are as good as errors, and too late.
+// stopSequence tells the sequence that no more is wanted. It does so on a goroutine of its own, as what the sequence
+// does on its way out is its own affair: a panic or runtime.Goexit is too late to matter.
 func (v *visit) stopSequence() {
-	defer func() { _ = recover() }()
-	v.stop()
+	if v.ended || v.lost != nil {
+		return
+	}
+	v.ended = true
+	out := func() (none struct{}) {
+		defer func() { _ = recover() }()
+		v.stop()
+		return none
+	}
+	if v.run.tree.grace <= 0 {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			out()
+		}()
+		<-done
+		return
+	}
+	if _, how := apart(v.ctx, v.run.tree.grace, out); how == leaked {
+		v.lost = v.leak("states")
+	}
 }
 
-// forBranches returns the events that branches of the node may use, and what a window above gives.
-func (s *sources) forBranches(n *planNode) values {
-	var out values
-	for _, u := range n.inner {
-		for _, from := range []values{s.window, s.events} {
-			if v, ok := from[u.name]; ok && !out.has(u.name) {
-				if out == nil {
-					out = values{}
-				}
-				out[u.name] = v
-			}
+// leak is the error of a function of the visit that Grace has left behind.
+func (v *visit) leak(which string) error {
+	return &LeakError{Path: v.run.path(), Action: v.node.action.name + " (" + which + ")", Cause: context.Cause(v.ctx)}
+}
+
+// answered reports whether an event came after the step began. What a branch is known by does not change with it.
+func (v *visit) answered(input string) bool {
+	for i := range v.inputs {
+		if v.inputs[i].Name == input {
+			return v.inputs[i].Source == sourceAnswer
 		}
 	}
-	return out
+	return false
 }
 
-func (v values) has(name string) bool {
-	_, ok := v[name]
-	return ok
+// How an event reached the step that used it.
+const (
+	sourceGiven  = "given"
+	sourceAnswer = "answer" // after the step had begun
+)
+
+// source says how an event reaches the next step. One that an earlier attempt had keeps its word. One that comes to a
+// parallel step which was interrupted, or waits, answers those branches that wait for it. So does one that comes to a
+// step that failed, unless a branch that has ended could have made use of it.
+func (r *runner) source(use *inputUse) string {
+	for i := range r.recalled {
+		if r.recalled[i].Name == use.name {
+			return r.recalled[i].Source
+		}
+	}
+	begun := r.revisit && r.next.action.spec.par != nil
+	if begun && (!use.optional || r.status == StatusRunning || r.status == StatusWaiting) {
+		return sourceAnswer
+	}
+	return sourceGiven
 }

@@ -14,8 +14,8 @@ import (
 func Unmarshal(data []byte) (burdock.Checkpoint, error) {
 	c := burdock.Checkpoint{Kind: burdock.KindStep}
 	var fence []byte
-	unknown, err := decode(data, func(name string, v []byte) (bool, error) {
-		if name == "fence" { // read last: it leaves out the root that it shares with the checkpoint
+	unknown, err := decode(data, func(name, v []byte) (bool, error) {
+		if string(name) == "fence" { // read last: it leaves out the root that it shares with the checkpoint
 			fence = v
 			return true, nil
 		}
@@ -34,8 +34,8 @@ func Unmarshal(data []byte) (burdock.Checkpoint, error) {
 // A fields table says how each known field of a T is read.
 type fields[T any] map[string]func(*T, []byte) error
 
-func field[T any](table fields[T], dst *T, name string, v []byte) (bool, error) {
-	read, ok := table[name]
+func field[T any](table fields[T], dst *T, name, v []byte) (bool, error) {
+	read, ok := table[string(name)]
 	if !ok {
 		return false, nil
 	}
@@ -43,13 +43,13 @@ func field[T any](table fields[T], dst *T, name string, v []byte) (bool, error) 
 }
 
 // decode reads one record: the version and every field; what known does not take is returned.
-func decode(data []byte, known func(name string, v []byte) (bool, error)) (unknown map[string]json.RawMessage, err error) {
+func decode(data []byte, known func(name, v []byte) (bool, error)) (unknown map[string]json.RawMessage, err error) {
 	if !json.Valid(data) {
 		return nil, errors.New("not valid JSON")
 	}
 	var version int64
-	err = object(data, func(name string, v []byte) error {
-		if name == "v" {
+	err = object(data, func(name, v []byte) error {
+		if string(name) == "v" {
 			if err := into(&version, integer, v); err != nil || version <= Version {
 				return err
 			}
@@ -60,7 +60,7 @@ func decode(data []byte, known func(name string, v []byte) (bool, error)) (unkno
 			unknown = map[string]json.RawMessage{}
 		}
 		raw, err := rawValue(v)
-		unknown[name] = raw
+		unknown[string(name)] = raw
 		return err
 	})
 	if err == nil && version < 1 {
@@ -119,12 +119,14 @@ var checkpointFields = fields[burdock.Checkpoint]{
 	"inputs":      func(c *burdock.Checkpoint, v []byte) error { return into(&c.Inputs, slice(inputOf), v) },
 	"messages":    func(c *burdock.Checkpoint, v []byte) error { return into(&c.Messages, slice(text), v) },
 	"origin":      func(c *burdock.Checkpoint, v []byte) error { return into(&c.Origin, refOf, v) },
-	"delta":       func(c *burdock.Checkpoint, v []byte) error { return into((*[]burdock.Change)(&c.Delta), slice(changeOf), v) },
-	"lists":       func(c *burdock.Checkpoint, v []byte) error { return into(&c.Lists, boolean, v) },
-	"error":       func(c *burdock.Checkpoint, v []byte) error { return into(&c.Error, failureOf, v) },
-	"needs":       func(c *burdock.Checkpoint, v []byte) error { return into(&c.Needs, slice(text), v) },
-	"started":     func(c *burdock.Checkpoint, v []byte) error { return into(&c.Started, instant, v) },
-	"ended":       func(c *burdock.Checkpoint, v []byte) error { return into(&c.Ended, instant, v) },
+	"delta": func(c *burdock.Checkpoint, v []byte) error {
+		return into((*[]burdock.Change)(&c.Delta), slice(changeOf), v)
+	},
+	"lists":   func(c *burdock.Checkpoint, v []byte) error { return into(&c.Lists, boolean, v) },
+	"error":   func(c *burdock.Checkpoint, v []byte) error { return into(&c.Error, failureOf, v) },
+	"needs":   func(c *burdock.Checkpoint, v []byte) error { return into(&c.Needs, slice(text), v) },
+	"started": func(c *burdock.Checkpoint, v []byte) error { return into(&c.Started, instant, v) },
+	"ended":   func(c *burdock.Checkpoint, v []byte) error { return into(&c.Ended, instant, v) },
 }
 
 // slice reads an array; an empty one is empty and not nil.
@@ -141,8 +143,8 @@ func slice[T any](parse func([]byte) (T, error)) func([]byte) ([]T, error) {
 }
 
 func inputOf(v []byte) (in burdock.InputRecord, err error) {
-	err = object(v, func(name string, v []byte) error {
-		switch name {
+	err = object(v, func(name, v []byte) error {
+		switch string(name) {
 		case "name":
 			return into(&in.Name, text, v)
 		case "value":
@@ -157,8 +159,8 @@ func inputOf(v []byte) (in burdock.InputRecord, err error) {
 
 func changeOf(v []byte) (burdock.Change, error) {
 	ch := burdock.Change{Op: burdock.OpSet}
-	err := object(v, func(name string, v []byte) error {
-		switch name {
+	err := object(v, func(name, v []byte) error {
+		switch string(name) {
 		case "key":
 			return into(&ch.Key, text, v)
 		case "op":
@@ -172,8 +174,8 @@ func changeOf(v []byte) (burdock.Change, error) {
 }
 
 func refOf(v []byte) (r burdock.Ref, err error) {
-	err = object(v, func(name string, v []byte) error {
-		switch name {
+	err = object(v, func(name, v []byte) error {
+		switch string(name) {
 		case "app":
 			return into(&r.App, text, v)
 		case "seq":
@@ -186,8 +188,8 @@ func refOf(v []byte) (r burdock.Ref, err error) {
 
 func fenceOf(v []byte, root string) (burdock.Fence, error) {
 	f := burdock.Fence{Root: root}
-	err := object(v, func(name string, v []byte) error {
-		switch name {
+	err := object(v, func(name, v []byte) error {
+		switch string(name) {
 		case "root":
 			return into(&f.Root, text, v)
 		case "epoch":

@@ -121,7 +121,7 @@ func eventValue(v any) (data json.RawMessage, err error) {
 // such record.
 func UnmarshalEvent(data []byte) (burdock.Event, error) {
 	var e burdock.Event
-	_, err := decode(data, func(name string, v []byte) (bool, error) {
+	_, err := decode(data, func(name, v []byte) (bool, error) {
 		return field(eventFields, &e, name, v)
 	})
 	if err != nil {

@@ -176,4 +176,3 @@ func (b *bot) score(_ context.Context, in toScore) (reviewed, error) {
 	}
 	return reviewed{Score(in.Path, in.Verdicts, in.Notes)}, nil
 }
-

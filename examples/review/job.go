@@ -49,10 +49,6 @@ func (j *Job) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	head, err := repo.Resolve(ctx, j.Range)
-	if err != nil {
-		return err
-	}
 	checks := NewChecks(repo, &ChecksOptions{Limit: j.Limit})
 	defer checks.Close()
 	b := &bot{repo: repo, checks: checks, limit: j.Limit, done: j.Reviewed}
@@ -60,61 +56,93 @@ func (j *Job) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	app, begun, err := j.open(ctx, g, repo, head)
+	prefix := idPrefix(repo.Root(), j.Range)
+	old, err := j.known(ctx, prefix)
 	if err != nil {
 		return err
 	}
-	return j.finish(ctx, app, begun)
-}
-
-// open resumes the newest unfinished review, or begins one. The inputs it returns are what a new one begins with.
-func (j *Job) open(ctx context.Context, g *burdock.Graph, repo *Repo, head Snapshot) (*opened, burdock.Inputs, error) {
-	prefix := idPrefix(repo.Root(), j.Range)
-	old, last, err := j.known(ctx, prefix, head.Commit)
+	if j.Resume && old.unfinished != "" {
+		return j.resume(ctx, g, old.unfinished)
+	}
+	head, err := repo.Resolve(ctx, j.Range)
 	if err != nil {
-		return nil, burdock.Inputs{}, err
+		return err
 	}
+	if err := j.announce(old.unfinished); err != nil {
+		return err
+	}
+	return j.start(ctx, g, prefix+head.Commit[:8]+"-", old.ids, burdock.Given(start{head}))
+}
+
+// resume goes on with a review. It asks nothing of the range: that was done when the review began.
+func (j *Job) resume(ctx context.Context, g *burdock.Graph, id string) error {
+	fmt.Fprintf(j.Log, "Resuming %s.\n", id)
 	count := &counter{}
-	opts := &burdock.Options{
-		ID: prefix + head.Commit[:8] + "-" + strconv.Itoa(last+1), Project: project,
-		Cascade: burdock.Cascade{Store: j.Store, Tracker: burdock.Trackers(count, j.Tracker)},
+	app, err := burdock.Resume(ctx, g, j.options(id, count))
+	if err != nil {
+		return fmt.Errorf("%s: %w; the same command without --resume starts another review", id, err)
 	}
-	if j.Resume && old != "" {
-		opts.ID = old
-		fmt.Fprintf(j.Log, "Resuming %s.\n", old)
-		app, err := burdock.Resume(ctx, g, opts)
-		return &opened{app, count, true}, burdock.Inputs{}, err
+	out, err := app.Run(ctx)
+	if out != nil {
+		fmt.Fprintf(j.Log, "%d files restored, %d reviewed.\n", count.restored.Load(), count.ran.Load())
 	}
+	return j.finish(ctx, id, out, err)
+}
+
+// announce names the review that a new one leaves unfinished.
+func (j *Job) announce(unfinished string) (err error) {
 	switch {
-	case old != "":
-		fmt.Fprintf(j.Log, "%s is unfinished; --resume goes on with it. Starting %s.\n", old, opts.ID)
+	case unfinished != "":
+		_, err = fmt.Fprintf(j.Log, "%s is unfinished; --resume goes on with it.\n", unfinished)
 	case j.Resume:
-		fmt.Fprintf(j.Log, "No unfinished review of this repository and range. Starting %s.\n", opts.ID)
-	default:
-		fmt.Fprintf(j.Log, "Starting %s.\n", opts.ID)
+		_, err = fmt.Fprintln(j.Log, "No unfinished review of this repository and range.")
 	}
-	app, err := burdock.New(ctx, g, opts)
-	return &opened{app, count, false}, burdock.Given(start{head}), err
+	return err
 }
 
-// An opened review is ready to run.
-type opened struct {
-	app     *burdock.App
-	count   *counter
-	resumed bool
+// maxTaken is how many numbers a new review finds taken before it gives up.
+const maxTaken = 100
+
+// start begins a review under the first free number. One that is in no listing can be taken all the same: by a process
+// that has saved nothing yet, and never will if it was killed.
+func (j *Job) start(ctx context.Context, g *burdock.Graph, stem string, ids []string, head burdock.Inputs) error {
+	last := lastNumber(stem, ids)
+	for n := last + 1; ; n++ {
+		id := stem + strconv.Itoa(n)
+		out, err := j.begin(ctx, g, id, head)
+		taken := errors.Is(err, burdock.ErrExists) || errors.Is(err, burdock.ErrConflict)
+		if out != nil || !taken || n == last+maxTaken {
+			return j.finish(ctx, id, out, err)
+		}
+		fmt.Fprintf(j.Log, "%s was claimed by another process.\n", id)
+	}
 }
 
-// finish runs the application to its end and writes the report.
-func (j *Job) finish(ctx context.Context, o *opened, begun burdock.Inputs) error {
-	out, err := o.app.Run(ctx, begun)
+// begin runs a new review. The outcome is nil if nothing ran.
+func (j *Job) begin(ctx context.Context, g *burdock.Graph, id string, head burdock.Inputs) (*burdock.Outcome, error) {
+	app, err := burdock.New(ctx, g, j.options(id, nil))
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(j.Log, "Starting %s.\n", id)
+	return app.Run(ctx, head)
+}
+
+func (j *Job) options(id string, count *counter) *burdock.Options {
+	o := &burdock.Options{ID: id, Project: project, Cascade: burdock.Cascade{Store: j.Store, Tracker: j.Tracker}}
+	if count != nil {
+		o.Cascade.Tracker = burdock.Trackers(count, j.Tracker)
+	}
+	return o
+}
+
+// finish writes the report of a run that is done, and says of any other how to go on.
+func (j *Job) finish(ctx context.Context, id string, out *burdock.Outcome, err error) error {
 	if err == nil && out.Stop != burdock.StopDone {
 		err = fmt.Errorf("it has stopped: %s", out.Stop)
 	}
-	if o.resumed {
-		fmt.Fprintf(j.Log, "%d files restored, %d reviewed.\n", o.count.restored.Load(), o.count.ran.Load())
-	}
 	if err != nil {
-		return j.interrupted(ctx, o, err)
+		return interrupted(ctx, id, out, err)
 	}
 	final, err := burdock.View[struct {
 		Snapshot Snapshot `state:"snapshot"`
@@ -124,14 +152,13 @@ func (j *Job) finish(ctx context.Context, o *opened, begun burdock.Inputs) error
 		return err
 	}
 	if err := WriteReport(j.Report, final.Snapshot, final.Ranking); err != nil {
-		return fmt.Errorf("write the report of %s: %w", o.app.ID(), err)
+		return fmt.Errorf("write the report of %s: %w", id, err)
 	}
 	return nil
 }
 
 // interrupted says how to go on.
-func (j *Job) interrupted(ctx context.Context, o *opened, err error) error {
-	id := o.app.ID()
+func interrupted(ctx context.Context, id string, out *burdock.Outcome, err error) error {
 	switch failed, isMap := errors.AsType[*burdock.MapError](err); {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s was stopped (%w); the same command with --resume goes on with it", id, context.Cause(ctx))
@@ -139,6 +166,8 @@ func (j *Job) interrupted(ctx context.Context, o *opened, err error) error {
 		first := failed.Branches[0]
 		return fmt.Errorf("%s: %d files could not be reviewed, the first is %s: %w; the same command with --resume tries them again",
 			id, len(failed.Branches), first.Key, first.Err)
+	case out == nil && errors.Is(err, burdock.ErrConflict):
+		return fmt.Errorf("%s is being reviewed: %w; wait until that has ended, or start another review without --resume", id, err)
 	}
 	return fmt.Errorf("%s: %w; the same command with --resume goes on with it", id, err)
 }
@@ -149,23 +178,36 @@ func idPrefix(root, rng string) string {
 	return "review-" + hex.EncodeToString(sum[:4]) + "-"
 }
 
-// known returns the newest unfinished review that begins with prefix, if there is one, and the highest counter of the
-// reviews of a commit.
-func (j *Job) known(ctx context.Context, prefix, commit string) (unfinished string, last int, err error) {
+// An earlier is what the store has of one repository and range.
+type earlier struct {
+	unfinished string   // id of the newest review that is not done, or ""
+	ids        []string // of all
+}
+
+// known lists the reviews whose ids begin with prefix.
+func (j *Job) known(ctx context.Context, prefix string) (old earlier, err error) {
 	for cp, err := range j.Store.List(ctx, burdock.Query{Roots: true, Project: project, Prefix: prefix}) {
 		if err != nil {
-			return "", 0, fmt.Errorf("list the reviews so far: %w", err)
+			return old, fmt.Errorf("list the reviews so far: %w", err)
 		}
-		if unfinished == "" && !cp.Done() {
-			unfinished = cp.App
+		if old.unfinished == "" && !cp.Done() {
+			old.unfinished = cp.App
 		}
-		if number, ok := strings.CutPrefix(cp.App, prefix+commit[:8]+"-"); ok {
+		old.ids = append(old.ids, cp.App)
+	}
+	return old, nil
+}
+
+// lastNumber returns the highest number behind stem, or zero.
+func lastNumber(stem string, ids []string) (last int) {
+	for _, id := range ids {
+		if number, ok := strings.CutPrefix(id, stem); ok {
 			if n, err := strconv.Atoi(number); err == nil {
 				last = max(last, n)
 			}
 		}
 	}
-	return unfinished, last, nil
+	return last
 }
 
 // A counter counts the files that were restored and that ran.

@@ -3,6 +3,7 @@ package review
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -12,7 +13,15 @@ import (
 	"github.com/burdock-go/burdock/examples/review/internal/gittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		cleanUp()
+		os.Exit(code)
+	}))
+}
+
+// cleanUp removes what tests share.
+var cleanUp = func() {}
 
 // checkAll runs every step of a review of one file, as the graph does.
 func checkAll(ctx context.Context, c *Checks, s Subject) (FileReview, error) {

@@ -183,7 +183,7 @@ func (r *reader) option(f *Field, kind, option string) {
 	case !known:
 		r.errorf("field %s: unknown option %q; the options are optional, omitzero, append, delete and key of a state tag, optional and secret of an input tag", f.Go, option)
 	case ru.kind != "" && ru.kind != kind:
-		r.errorf("field %s: option %q belongs to a %s tag", f.Go, option, ru.kind)
+		r.errorf("field %s: option %q belongs to the %s tag", f.Go, option, ru.kind)
 	case r.role&ru.roles == 0:
 		r.errorf("field %s: option %q has no meaning in what is only %s", f.Go, option, r.role)
 	case *ru.set:

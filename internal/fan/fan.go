@@ -12,7 +12,8 @@ type Config[B any] struct {
 	// token back that no task used. A task is started with a token and gives it back itself. Nil: no tokens.
 	Take func() bool
 	Give func()
-	// Pull fills in the next task and reports whether there was one. It is called by one goroutine at a time.
+	// Pull fills in the next task and reports whether there was one. If the task has its result already, Pull sets
+	// Found, and it is not run. Pull is called by one goroutine at a time.
 	Pull func(n *Node[B]) (bool, error)
 	// Run runs a task. Before it returns it calls Finish or Suspend. If the task calls runtime.Goexit, Run is called
 	// again on another goroutine with resumed set.
@@ -51,8 +52,10 @@ type Fan[B any] struct {
 	waiting     int // suspended
 	active      int // running
 	workers     int
-	taking      bool // a worker is between the lock and the start of its task
+	readers     int  // goroutines that wait in Next
+	taking      bool // a worker has found room and not started its task yet
 	exhausted   bool
+	empty       bool // gone is closed
 	cause       error
 }
 
@@ -79,8 +82,8 @@ func (f *Fan[B]) startLocked() {
 	}
 }
 
-// Next waits for the next result in the given order. It returns nil when there is none left, or when the fan was
-// stopped, see Cause. It is called by one goroutine.
+// Next waits for the next result in the given order. It returns nil when there is none left, when what is left is
+// suspended, see Suspended, or when the fan was stopped, see Cause.
 func (f *Fan[B]) Next(order Order) *Node[B] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -99,7 +102,9 @@ func (f *Fan[B]) Next(order Order) *Node[B] {
 			return nil
 		}
 		f.startLocked()
+		f.readers++
 		f.ready.Wait()
+		f.readers--
 	}
 	return nil
 }
@@ -113,19 +118,15 @@ func (f *Fan[B]) deliver(n *Node[B]) {
 	if f.outstanding < f.c.Buffer {
 		f.room.Signal()
 	}
+	if f.readers > 0 {
+		f.ready.Broadcast()
+	}
 }
 
 // stuck reports whether nothing runs and nothing can start, so that the consumer would wait for ever: what is left is
 // suspended, or finished behind a suspended task.
 func (f *Fan[B]) stuck() bool {
-	if f.waiting == 0 || f.active > 0 {
-		return false
-	}
-	full := f.outstanding-len(f.held) >= f.c.Buffer || f.waiting >= f.c.MaxWaiting
-	if f.taking {
-		return full && len(f.held) == 0
-	}
-	return len(f.held) == 0 && f.exhausted || full
+	return f.waiting > 0 && f.active == 0 && !f.taking && len(f.held) == 0 && (f.exhausted || f.full())
 }
 
 // Suspended reports whether tasks are suspended and nothing else is left to deliver or run.
@@ -139,18 +140,24 @@ func (f *Fan[B]) Suspended() bool {
 // counts; it reports whether this was the first.
 func (f *Fan[B]) Stop(cause error) bool {
 	f.mu.Lock()
-	first := f.cause == nil
-	if first {
-		f.cause = cause
-		close(f.halt)
-		f.ready.Broadcast()
-		f.room.Broadcast()
-	}
+	first := f.stop(cause)
 	f.mu.Unlock()
 	if first {
 		f.c.Stopped(cause)
 	}
 	return first
+}
+
+// stop is Stop without its call of Config.Stopped, which waits for no lock of ours.
+func (f *Fan[B]) stop(cause error) bool {
+	if f.cause != nil {
+		return false
+	}
+	f.cause = cause
+	close(f.halt)
+	f.ready.Broadcast()
+	f.room.Broadcast()
+	return true
 }
 
 // Cause returns why the fan was stopped, or nil.
@@ -181,13 +188,13 @@ func (f *Fan[B]) Close(giveUp func() <-chan struct{}) bool {
 	}
 }
 
-// Rest yields what was pulled and never delivered, with whether it had been started. It is called after Close.
-func (f *Fan[B]) Rest(yield func(n *Node[B], started bool) bool) {
+// Rest yields what was pulled and never delivered. It is called after Close.
+func (f *Fan[B]) Rest(yield func(n *Node[B]) bool) {
 	f.mu.Lock()
 	first := f.tasks.first
 	f.mu.Unlock()
 	for n := first; n != nil; n = n.task.next {
-		if !yield(n, n.phase != pulled) {
+		if !yield(n) {
 			return
 		}
 	}

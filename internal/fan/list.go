@@ -5,12 +5,19 @@ type Node[B any] struct {
 	B     B
 	Index int64 // position in the sequence
 	Join  int64 // 1, 2, ... in the order of joining; 0 before
+	Found bool  // set by Config.Pull: the task has its result already, and its Join number if it has one
 
 	phase    phase
 	task     link[B]
 	joined   link[B]
 	isJoined bool
 }
+
+// Skipped reports whether the task was never started. It is asked after Close, like Suspended.
+func (n *Node[B]) Skipped() bool { return n.phase == pulled }
+
+// Suspended reports whether the task waits.
+func (n *Node[B]) Suspended() bool { return n.phase == suspended }
 
 type link[B any] struct{ prev, next *Node[B] }
 

@@ -1,5 +1,10 @@
 package fan
 
+import (
+	"cmp"
+	"slices"
+)
+
 // work is a worker. It begins with n, if it replaces a worker whose task called runtime.Goexit.
 func (f *Fan[B]) work(n *Node[B], resumed bool) {
 	returned := false
@@ -32,7 +37,6 @@ func (f *Fan[B]) vanished() {
 	f.mu.Unlock()
 	f.give()
 	<-f.lock
-	f.Stop(f.c.Vanished())
 	f.left()
 }
 
@@ -40,14 +44,13 @@ func (f *Fan[B]) vanished() {
 func (f *Fan[B]) left() {
 	f.mu.Lock()
 	f.workers--
-	if f.workers == 0 && f.cause != nil {
-		select {
-		case <-f.gone:
-		default:
+	if f.workers == 0 {
+		if f.cause != nil && !f.empty {
+			f.empty = true
 			close(f.gone)
 		}
+		f.ready.Broadcast()
 	}
-	f.ready.Signal()
 	f.mu.Unlock()
 }
 
@@ -74,78 +77,114 @@ func (f *Fan[B]) take() *Node[B] {
 }
 
 func (f *Fan[B]) takeLocked() *Node[B] {
-	if !f.awaitRoom() {
-		return nil
-	}
-	if f.c.Take != nil && !f.c.Take() {
-		f.untake()
-		return nil
-	}
-	n, err := f.pull()
-	if n == nil {
+	for f.awaitRoom() {
+		if f.c.Take != nil && !f.c.Take() {
+			f.untake()
+			return nil
+		}
+		n, more := f.pull()
+		if n != nil {
+			return n
+		}
 		f.give()
 		f.untake()
-		if err != nil {
-			f.Stop(err)
+		if !more {
+			return nil
 		}
 	}
-	return n
+	return nil
 }
 
 // awaitRoom waits until one more task may be pulled. False means that none will be.
 func (f *Fan[B]) awaitRoom() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.taking = true
 	for f.cause == nil && (len(f.held) > 0 || !f.exhausted) {
-		if len(f.held) > 0 || f.outstanding < f.c.Buffer && f.waiting < f.c.MaxWaiting {
+		if len(f.held) > 0 || !f.full() {
+			f.taking = true
 			return true
 		}
-		f.ready.Signal() // the consumer may find that it waits for ever
 		f.room.Wait()
 	}
-	f.taking = false
-	f.ready.Signal()
 	return false
+}
+
+// full reports whether nothing more may be pulled.
+func (f *Fan[B]) full() bool {
+	return f.outstanding >= f.c.Buffer || f.waiting >= f.c.MaxWaiting
 }
 
 func (f *Fan[B]) untake() {
 	f.mu.Lock()
 	f.taking = false
-	f.ready.Signal()
+	f.ready.Broadcast()
 	f.mu.Unlock()
 }
 
-// pull returns a task that was pulled before and not started, or the next one of the sequence.
-func (f *Fan[B]) pull() (*Node[B], error) {
+// pull returns a task that was pulled before and not started, or the next one of the sequence. Without a task it
+// reports whether there may be another.
+func (f *Fan[B]) pull() (n *Node[B], more bool) {
 	f.mu.Lock()
 	if len(f.held) > 0 {
-		n := f.held[0]
+		n = f.held[0]
 		f.held = f.held[1:]
 		f.begin(n)
 		f.mu.Unlock()
-		return n, nil
+		return n, true
 	}
-	exhausted := f.exhausted || f.cause != nil
+	over := f.exhausted || f.cause != nil
 	f.mu.Unlock()
-	if exhausted {
-		return nil, nil
+	if over {
+		return nil, false
 	}
-	n := new(Node[B])
-	n.Index = f.pulls
-	more, err := f.c.Pull(n)
+	if n, more = f.next(); !more {
+		return nil, false
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !more || err != nil {
-		f.exhausted = true
-		return nil, err
-	}
 	f.link(n)
-	if f.cause != nil {
-		return nil, nil
+	switch {
+	case n.Found:
+		n.phase = done
+		f.joinFound(n)
+		f.ready.Broadcast()
+		return nil, true
+	case f.cause != nil:
+		return nil, false
 	}
 	f.begin(n)
-	return n, nil
+	return n, true
+}
+
+// next asks the sequence. Its error stops the fan in the same breath: otherwise the consumer could take a broken
+// sequence for one that has ended.
+func (f *Fan[B]) next() (n *Node[B], more bool) {
+	n = new(Node[B])
+	n.Index = f.pulls
+	returned := false
+	defer func() {
+		if !returned {
+			f.end(f.c.Vanished())
+		}
+	}()
+	more, err := f.c.Pull(n)
+	returned = true
+	if !more || err != nil {
+		f.end(err)
+		return nil, false
+	}
+	return n, true
+}
+
+// end says that the sequence has ended, with an error or without.
+func (f *Fan[B]) end(err error) {
+	f.mu.Lock()
+	f.exhausted = true
+	first := err != nil && f.stop(err)
+	f.mu.Unlock()
+	if first {
+		f.c.Stopped(err)
+	}
 }
 
 func (f *Fan[B]) link(n *Node[B]) {
@@ -165,38 +204,47 @@ func (f *Fan[B]) begin(n *Node[B]) {
 	}
 }
 
-// Prefetch pulls up to n tasks without starting them and calls found with each. If found reports true, the task has a
-// result already; it is joined by the caller, see Restore. It is called by the consumer before anything runs.
-func (f *Fan[B]) Prefetch(n int64, found func(*Node[B]) bool) error {
-	for f.pulls < n && !f.exhausted {
-		node := new(Node[B])
-		node.Index = f.pulls
-		more, err := f.c.Pull(node)
-		if !more || err != nil {
-			f.exhausted = true
-			return err
+// Prefetch pulls up to n tasks without starting them. Those that are found to have a result already are joined in the
+// order of their join numbers; the next free number is above last. It is called by the consumer before anything runs,
+// and reports an error of the sequence.
+func (f *Fan[B]) Prefetch(n, last int64) error {
+	var found []*Node[B]
+	for f.pulls < n && f.Cause() == nil && !f.Exhausted() {
+		node, more := f.next()
+		if !more {
+			break
 		}
 		f.mu.Lock()
 		f.link(node)
-		f.mu.Unlock()
-		if found(node) {
+		if node.Found {
 			node.phase = done
+			found = append(found, node)
 		} else {
 			f.held = append(f.held, node)
 		}
+		f.mu.Unlock()
 	}
-	return nil
-}
-
-// Restore joins tasks that Prefetch found, in the order of their join numbers, and says which number follows.
-func (f *Fan[B]) Restore(nodes []*Node[B], last int64) {
+	slices.SortStableFunc(found, func(a, b *Node[B]) int { return cmp.Compare(a.Join, b.Join) })
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, n := range nodes {
-		n.isJoined = true
-		f.joined.push(n)
+	for _, node := range found {
+		f.joinFound(node)
 	}
 	f.joins = max(f.joins, last)
+	return f.cause
+}
+
+// Exhausted reports whether the sequence has ended.
+func (f *Fan[B]) Exhausted() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.exhausted
+}
+
+// joinFound joins a task that keeps the number it has.
+func (f *Fan[B]) joinFound(n *Node[B]) {
+	n.isJoined = true
+	f.joined.push(n)
 }
 
 // Joined gives n its place in the order of completion. The result follows with Finish; AsDone waits for it.
@@ -222,7 +270,9 @@ func (f *Fan[B]) Finish(n *Node[B]) {
 	f.join(n)
 	n.phase = done
 	f.active--
-	f.ready.Signal()
+	if n == f.tasks.first || n == f.joined.first || f.active == 0 {
+		f.ready.Broadcast()
+	}
 	f.mu.Unlock()
 }
 
@@ -234,6 +284,6 @@ func (f *Fan[B]) Suspend(n *Node[B]) {
 	f.outstanding--
 	f.waiting++
 	f.room.Signal()
-	f.ready.Signal()
+	f.ready.Broadcast()
 	f.mu.Unlock()
 }

@@ -8,17 +8,22 @@ import (
 	"sync"
 	"time"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/burdock-go/burdock"
 	"github.com/burdock-go/burdock/record"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // A save is one call of Save on its way through a batch.
 type save struct {
-	fence burdock.Fence
-	rows  []row
-	err   error
+	fence   burdock.Fence
+	rows    []row
+	refused error // its fence is stale
+	err     error // the result; unfinished until there is one
 }
+
+// errUnfinished is what a save returns whose leader panicked: never a success that nobody has seen.
+var errUnfinished = errors.New("the commit did not end")
 
 // A batch is the saves that share a commit.
 type batch struct {
@@ -58,6 +63,7 @@ func (s *Store) Save(ctx context.Context, fence burdock.Fence, checkpoints []bur
 // commitWith puts sv into the forming batch and returns when it has its result.
 func (s *Store) commitWith(sv *save) {
 	g := &s.group
+	sv.err = errUnfinished
 	g.mu.Lock()
 	b := g.forming
 	leads := b == nil
@@ -164,19 +170,23 @@ func (s *Store) transact(saves []*save) (err error) {
 	}
 	if err != nil {
 		s.events.giveBack(taken, err)
+		return err
 	}
-	return err
+	for _, sv := range saves {
+		sv.err = sv.refused
+	}
+	return nil
 }
 
 // put writes one save, unless its fence is stale.
 func (s *Store) put(sv *save) error {
-	sv.err = nil
+	sv.refused = nil
 	if sv.fence.Root == "" { // a flush of events
 		return nil
 	}
 	switch err := s.write.admit(sv.fence); {
 	case errors.Is(err, burdock.ErrConflict):
-		sv.err = &Error{Path: s.path, Op: "save", Err: err}
+		sv.refused = &Error{Path: s.path, Op: "save", Err: err}
 		s.claims.lose(sv.fence)
 		return nil
 	case err != nil:
@@ -210,4 +220,3 @@ func (s *Store) begin(c *conn) error {
 func below(f, g burdock.Fence) bool {
 	return f.Epoch < g.Epoch || f.Epoch == g.Epoch && f.Dispatch < g.Dispatch
 }
-

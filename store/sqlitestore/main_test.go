@@ -1,6 +1,8 @@
 package sqlitestore_test
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -11,7 +13,16 @@ import (
 	"github.com/burdock-go/burdock/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if mode := os.Getenv("BURDOCK_CHILD"); mode != "" {
+		if err := child(mode); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // open opens a database that is closed, and found whole, when the test ends.
 func open(t testing.TB, path string, opts *sqlitestore.Options) *sqlitestore.Store {

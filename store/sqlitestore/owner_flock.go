@@ -21,12 +21,11 @@ func ownerLives(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer f.Close()
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return true, nil
+		return true, f.Close()
 	}
-	return false, err
+	return false, errors.Join(err, f.Close())
 }
 
 func isReadOnly(err error) bool {

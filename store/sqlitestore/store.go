@@ -11,8 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/burdock-go/burdock"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/burdock-go/burdock"
 )
 
 // Options tell Open how to use a database. A nil *Options is fine.
@@ -124,23 +125,30 @@ func (s *Store) prepareFile() error {
 	case err == nil:
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return err
+		return s.fault(err)
 	case s.opts.ReadOnly:
 		return &Error{Path: s.path, Op: "open", Err: err, Hint: "nothing has been saved there yet"}
 	}
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
-		return err
+		return s.fault(err)
 	}
 	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrExist): // another process was faster
 		return nil
-	case isReadOnly(err):
-		return &Error{Path: s.path, Op: "open", Kind: ErrReadOnly, Err: err, Hint: "make the folder writable, or use another database"}
 	case err != nil:
-		return err
+		return s.fault(err)
 	}
 	return f.Close()
+}
+
+// fault names the way out of an error of the file system.
+func (s *Store) fault(err error) error {
+	e := &Error{Path: s.path, Op: "open", Err: err, Hint: "check the path, or use another database"}
+	if isReadOnly(err) {
+		e.Kind, e.Hint = ErrReadOnly, "make the folder writable, or use another database"
+	}
+	return e
 }
 
 // dialWriter opens a connection that writes; what SQLite opened for reading only is found here and not at the first

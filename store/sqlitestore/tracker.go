@@ -189,4 +189,3 @@ func (b *buffer) stop() {
 	b.mu.Unlock()
 	b.running.Wait()
 }
-

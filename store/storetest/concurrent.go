@@ -10,7 +10,7 @@ import (
 
 var concurrencyChecks = []check{
 	{"P5_branches_of_one_root_save_concurrently", func(s *suite) {
-		const workers, steps = 24, 20
+		const workers, steps = 24, 10
 		visit := burdock.Ref{App: "r", Seq: 1}
 		claim := s.claim("r")
 		var wg sync.WaitGroup

@@ -111,8 +111,8 @@ var identityChecks = []check{
 			s.missing("r", 1)
 		}
 	}},
-	{"P1_ten_thousand_steps_keep_their_order", func(s *suite) {
-		const n = 10_000
+	{"P1_thousands_of_steps_keep_their_order", func(s *suite) {
+		const n = 3_000
 		batch := make([]burdock.Checkpoint, n)
 		for i := range batch {
 			batch[i] = step("r", int64(i), "b", set("x", fmt.Sprint(i)))

@@ -79,7 +79,7 @@ var rootsChecks = []check{
 		s.lists(burdock.Query{Roots: true})
 	}},
 	{"L_Roots_yields_many", func(s *suite) {
-		const n = 1500
+		const n = 600
 		for i := range n {
 			c := step(fmt.Sprintf("run-%04d", i), 1, "")
 			c.Ended = epoch.Add(time.Duration(i/3) * time.Second) // some at one moment

@@ -108,8 +108,8 @@ var valueChecks = []check{
 		c.Action, c.Route, c.Project = "läuft", "x < 10 && \"y\"\n", "\U0001F600\x7f"
 		s.loads(c)
 	}},
-	{"P2_a_delta_of_8_MiB_comes_back", func(s *suite) {
-		s.loads(step("r", 1, "b", set("big", `"`+strings.Repeat("x", 8<<20)+`"`)))
+	{"P2_a_delta_of_1_MiB_comes_back", func(s *suite) {
+		s.loads(step("r", 1, "b", set("big", `"`+strings.Repeat("x", 1<<20)+`"`)))
 	}},
 	{"P2_a_failure_comes_back_as_an_error_of_the_same_text", func(s *suite) {
 		c := step("r", 1, "")

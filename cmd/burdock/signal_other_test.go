@@ -1,0 +1,7 @@
+//go:build !unix
+
+package main
+
+func stopper(string) func(string) { return nil }
+
+func runAsNobody() { runBurdock() }

@@ -1,0 +1,175 @@
+package sqlitestore
+
+import (
+	"github.com/burdock-go/burdock"
+	"github.com/burdock-go/burdock/record"
+)
+
+// app finds or makes the row of the checkpoint's application, and moves it to where this record says it stands.
+func (w *writer) app(r *row) (*app, error) {
+	a, err := w.find(r.c.App)
+	switch {
+	case err != nil:
+		return nil, err
+	case a == nil:
+		return w.insert(r.c.App, &r.about)
+	case !a.known:
+		return a, w.fill(a, &r.about)
+	}
+	return a, w.move(a, place{r.about.Parent, r.about.Index})
+}
+
+// move changes where the application is listed; its row keeps what the first record said.
+func (w *writer) move(a *app, to place) error {
+	if a.place == to {
+		return nil
+	}
+	home, err := record.Marshal(burdock.Checkpoint{Parent: a.about.Parent, Index: a.about.Index, Kind: burdock.KindStep})
+	if err != nil {
+		return err
+	}
+	parent, _, err := w.parent(&about{Parent: to.parent})
+	if err != nil {
+		return err
+	}
+	if err := w.conn.exec("UPDATE app SET parent = ?, parent_seq = ?, idx = ?, home = coalesce(home, ?) WHERE id = ?",
+		parent, to.parent.Seq, to.index, home, a.id); err != nil {
+		return err
+	}
+	a.place = to
+	return nil
+}
+
+// id is the row of an application that may have none yet.
+func (w *writer) id(name string) (*app, error) {
+	a, err := w.find(name)
+	if err != nil || a != nil {
+		return a, err
+	}
+	id, err := w.newID()
+	if err != nil {
+		return nil, err
+	}
+	if err := w.conn.exec("INSERT INTO app(id, name) VALUES (?, ?)", id, name); err != nil {
+		return nil, err
+	}
+	return w.remember(name, &app{id: id, name: name}), nil
+}
+
+func (w *writer) newID() (int64, error) {
+	if w.nextApp == 0 {
+		last, err := w.conn.number("SELECT coalesce(max(id), 0) FROM app")
+		if err != nil {
+			return 0, err
+		}
+		w.nextApp = last + 1
+	}
+	id := w.nextApp
+	w.nextApp++
+	return id, nil
+}
+
+func (w *writer) remember(name string, a *app) *app {
+	if len(w.apps) >= maxKnown {
+		clear(w.apps)
+	}
+	w.apps[name] = a
+	return a
+}
+
+// insert makes a row with everything a first record says.
+func (w *writer) insert(name string, ab *about) (*app, error) {
+	if ab.Root == name { // a root's own id stands in its row
+		a, err := w.id(name)
+		if err != nil {
+			return nil, err
+		}
+		return a, w.fill(a, ab)
+	}
+	args, err := w.columns(ab)
+	if err != nil {
+		return nil, err
+	}
+	id, err := w.newID() // after its parent's and root's
+	if err != nil {
+		return nil, err
+	}
+	if err := w.conn.exec(`INSERT INTO app(root, parent, parent_seq, idx, orphan, graph, path, project, partition, task, key, fingerprint, id, name)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, append(args, id, name)...); err != nil {
+		return nil, err
+	}
+	return w.remember(name, &app{id: id, name: name, known: true, about: *ab, place: place{ab.Parent, ab.Index}}), nil
+}
+
+// fill completes a row that its branches or events have made.
+func (w *writer) fill(a *app, ab *about) error {
+	args, err := w.columns(ab)
+	if err != nil {
+		return err
+	}
+	if err := w.conn.exec(`UPDATE app SET root = ?, parent = ?, parent_seq = ?, idx = ?, orphan = ?, graph = ?, path = ?, project = ?,
+		partition = ?, task = ?, key = ?, fingerprint = ? WHERE id = ?`, append(args, a.id)...); err != nil {
+		return err
+	}
+	a.known, a.about, a.place = true, *ab, place{ab.Parent, ab.Index}
+	return nil
+}
+
+// columns are the values of a row from root to fingerprint.
+func (w *writer) columns(ab *about) ([]any, error) {
+	root, err := w.id(ab.Root)
+	if err != nil {
+		return nil, err
+	}
+	parent, orphan, err := w.parent(ab)
+	if err != nil {
+		return nil, err
+	}
+	g, err := w.graph(ab.Graph, ab.GraphHash)
+	if err != nil {
+		return nil, err
+	}
+	return []any{
+		root.id, parent, ab.Parent.Seq, ab.Index, orphan, g.id, ab.Path, ab.Project, ab.Partition, ab.Task, ab.Key, ab.Fingerprint,
+	}, nil
+}
+
+// parent is the parent's id, or nil, and 1 if nothing but its name is known.
+func (w *writer) parent(ab *about) (id, orphan any, err error) {
+	if ab.Parent.App == "" {
+		return nil, int64(1), nil
+	}
+	p, err := w.id(ab.Parent.App)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.known {
+		return p.id, nil, nil
+	}
+	return p.id, int64(1), nil
+}
+
+// graph finds or makes the row of a graph.
+func (w *writer) graph(name, hash string) (*graph, error) {
+	key := [2]string{hash, name}
+	if g := w.graphs[key]; g != nil {
+		return g, nil
+	}
+	if len(w.graphs) >= maxKnown {
+		clear(w.graphs)
+	}
+	const find = "SELECT id, description FROM graph WHERE hash = ? AND name = ?"
+	v, found, err := w.conn.one(find, hash, name)
+	if err == nil && !found {
+		if err = w.conn.exec("INSERT INTO graph(hash, name) VALUES (?, ?)", hash, name); err == nil {
+			v, _, err = w.conn.one(find, hash, name)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	g := &graph{id: v[0].(int64)}
+	g.description, _ = v[1].([]byte)
+	w.graphs[key] = g
+	return g, nil
+}
