@@ -27,6 +27,7 @@ type Action struct {
 	binds   []bound
 	rename  Keys
 	timeout time.Duration
+	retry   *Retry
 	tags    []string
 	version string
 	errs    []error
@@ -197,7 +198,7 @@ func (a *Action) differs(b *Action) string {
 		return "their bindings differ"
 	case !maps.Equal(a.rename, b.rename):
 		return "their renamed keys differ"
-	case a.timeout != b.timeout:
+	case a.timeout != b.timeout || !sameRetry(a.retry, b.retry):
 		return "their policies differ"
 	case !slices.Equal(slices.Sorted(slices.Values(a.tags)), slices.Sorted(slices.Values(b.tags))):
 		return "their tags differ"
@@ -228,6 +229,15 @@ func sameValue(a, b any) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
 	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// sameRetry compares what can be compared: a predicate is the same only if it is nil in both or the policy is one value.
+func sameRetry(a, b *Retry) bool {
+	if a == b {
+		return true
+	}
+	return a != nil && b != nil && a.If == nil && b.If == nil &&
+		a.Attempts == b.Attempts && a.Backoff == b.Backoff && a.MaxBackoff == b.MaxBackoff
 }
 
 func joined(what string, errs []error) error {

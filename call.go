@@ -121,7 +121,11 @@ func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) boo
 	case err != nil:
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, release()) }()
+	defer func() {
+		if failed := release(); failed != nil {
+			err = errors.Join(err, failed)
+		}
+	}()
 	return a.conduct(ctx, events, h)
 }
 

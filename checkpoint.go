@@ -68,6 +68,7 @@ type Checkpoint struct {
 	Route    string        // label of the route taken
 	Halted   string        // the action before which the last call stopped
 	RetryAt  time.Time     // no attempt before this moment
+	Spent    int           // failed attempts of the step that its Retry has counted so far
 	Inputs   []InputRecord // event inputs this step was given, without secrets
 	Messages []string      // ids of the inbox messages this step used
 	Origin   Ref           // what a fork began from

@@ -226,13 +226,20 @@ func (f *faulty) Error() string   { return f.err.Error() }
 func (f *faulty) Unwrap() error   { return f.err }
 func (f *faulty) Is(e error) bool { return errors.Is(f.err, e) }
 
+type mute struct{ text func() string }
+
+func (m mute) Error() string { return m.text() }
+
 // R8: an error whose own methods panic, such as a nil pointer in an error, fails the step and not the process.
 func TestAnErrorThatPanicsIsAnError(t *testing.T) {
-	bad := doing("bad", func(context.Context) error { return (*faulty)(nil) })
-	h := idle("handler")
-	g := burdock.MustGraph("g", burdock.Node(bad, burdock.OnError(burdock.Is(errTest), h)), burdock.Node(h), burdock.Sentinels(errTest))
-	for _, o := range []*burdock.Options{{}, stored(newStore(), nil)} {
-		runFails(t, newApp(t, g, o), "step 1 (bad)")
+	for _, bug := range []error{(*faulty)(nil), (*mute)(nil), mute{func() string { panic("no text") }}} {
+		bad := doing("bad", func(context.Context) error { return bug })
+		h := idle("handler")
+		g := burdock.MustGraph("g", burdock.Node(bad, burdock.OnError(burdock.Is(errTest), h)), burdock.Node(h), burdock.Sentinels(errTest))
+		for _, o := range []*burdock.Options{{}, stored(newStore(), nil)} {
+			o.Cascade.Tracker = trackFunc(func(context.Context, burdock.Event) error { return nil })
+			runFails(t, newApp(t, g, o), "step 1 (bad)")
+		}
 	}
 }
 

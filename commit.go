@@ -10,7 +10,7 @@ import (
 func (r *runner) checkpoint(status Status) Checkpoint {
 	cp := r.blank()
 	cp.Seq, cp.Attempt, cp.Action, cp.Status = r.seq+1, r.attempt, r.cur.node.action.name, status
-	cp.Inputs, cp.Started = r.cur.inputs, r.cur.started
+	cp.Inputs, cp.Started, cp.Spent = r.cur.inputs, r.cur.started, r.spent
 	if status != StatusRunning {
 		cp.Ended = now()
 	}

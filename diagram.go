@@ -21,9 +21,6 @@ import (
 // A graph that From, Until or Replace made wrong is drawn as one node with the error.
 func (g *Graph) Mermaid() string {
 	p, err := g.plan()
-	if err == nil {
-		err = g.err
-	}
 	if err != nil {
 		return header + fmt.Sprintf("    n1[%s]\n", quote(err.Error()))
 	}

@@ -102,15 +102,26 @@ const mapErrorLines = 5
 
 func (e *MapError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d branch(es) of %s failed", len(e.Branches), e.Action)
+	fmt.Fprintf(&b, "%s of %s failed", counted(len(e.Branches), "branch", "branches"), e.Action)
 	for i, br := range e.Branches {
 		if i == mapErrorLines {
 			fmt.Fprintf(&b, "; and %d more", len(e.Branches)-i)
 			break
 		}
-		fmt.Fprintf(&b, "; %v", br.Err)
+		if _, located := br.Err.(*StepError); located { //nolint:errorlint // A StepError itself begins with the path.
+			fmt.Fprintf(&b, "; %v", br.Err)
+		} else {
+			fmt.Fprintf(&b, "; %v", br)
+		}
 	}
 	return b.String()
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // Unwrap returns the branches' errors, so that errors.Is and errors.As find any of them.

@@ -12,6 +12,12 @@ type Tracker interface {
 	Track(ctx context.Context, e Event) error
 }
 
+// A TrackerFunc is a function that is told of events.
+type TrackerFunc func(ctx context.Context, e Event) error
+
+// Track calls f.
+func (f TrackerFunc) Track(ctx context.Context, e Event) error { return f(ctx, e) }
+
 // An EventKind says what an Event reports. The set is closed; later versions may add to it.
 type EventKind string
 

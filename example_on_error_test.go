@@ -55,6 +55,6 @@ func ExampleOnError() {
 	}
 	fmt.Println(got.Text)
 	// Output:
-	// large failed with run-7: step 1 (large), attempt 1: large model: too many requests, wait 1m0s
+	// large failed with large model: too many requests, wait 1m0s
 	// Klette (roughly)
 }

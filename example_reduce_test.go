@@ -52,5 +52,5 @@ func ExampleResultsOf() {
 	// {true} <nil>
 	// {false} <nil>
 	// nobody voted
-	// 1 branch(es) of test failed; nobody is at home
+	// 1 branch of test failed; test/ask#1/Ash: nobody is at home
 }

@@ -77,7 +77,7 @@ func ExampleOpen() {
 	// Output:
 	// delivered to Southtown
 	// delivered to Westtown
-	// monday: step 1 (round), attempt 1: 1 branch(es) of round failed; monday/round#1/Northtown: step 1 (deliver), attempt 1: the bridge is closed
+	// monday: step 1 (round), attempt 1: 1 branch of round failed; monday/round#1/Northtown: step 1 (deliver), attempt 1: the bridge is closed
 	// delivered to Northtown
 	// delivered in all: 3
 }

@@ -17,7 +17,7 @@ type Failure struct {
 	Action    string   // the action that failed
 	Seq       int64    // its step
 	Attempt   int      // its last attempt
-	Text      string   // err.Error()
+	Text      string   // of the action's own error, without the step it belongs to
 	Type      string   // the type of the innermost error, such as *net.OpError
 	Sentinels []string // texts of the registered sentinels that the error Is
 	Stack     string   // of a panic
@@ -70,7 +70,10 @@ func (f *Failure) revive(known []error) {
 
 // newFailure records err, which ended the given step.
 func newFailure(err error, action string, seq int64, attempt int, known []error) *Failure {
-	f := &Failure{Action: action, Seq: seq, Attempt: attempt, Text: validUTF8(err.Error()), Type: typeName(err), err: err}
+	if step, ok := err.(*StepError); ok { //nolint:errorlint // Only the outermost wrapper is taken off.
+		err = step.Err
+	}
+	f := &Failure{Action: action, Seq: seq, Attempt: attempt, Text: errorText(err), Type: typeName(err), err: err}
 	for _, s := range known {
 		if errors.Is(err, s) {
 			f.Sentinels = append(f.Sentinels, s.Error())
@@ -81,6 +84,9 @@ func newFailure(err error, action string, seq int64, attempt int, known []error)
 	}
 	return f
 }
+
+// errorText returns the text of any error, also of one whose Error method panics.
+func errorText(err error) string { return validUTF8(fmt.Sprintf("%v", err)) }
 
 // typeName names the innermost error that is not one of our own wrappers.
 func typeName(err error) string {

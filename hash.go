@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/burdock-go/burdock/internal/bind"
 	"github.com/burdock-go/burdock/internal/codec"
@@ -36,7 +37,7 @@ type nodeDescription struct {
 type fieldDescription struct {
 	Name string `json:"name"`
 	Type string `json:"type,omitempty"`
-	Mode string `json:"mode,omitempty"` // optional, omitzero, append, delete, key, secret
+	Mode string `json:"mode,omitempty"` // of optional, omitzero, append, delete, key, secret, joined by commas
 }
 
 type routeDescription struct {
@@ -118,14 +119,16 @@ func describeField(a *Action, f *bind.Field, set *codec.Set) fieldDescription {
 	if !f.Input {
 		d.Name = a.key(f.Name)
 	}
+	var mode []string
 	for _, o := range []struct {
 		on   bool
 		name string
 	}{{f.Optional, "optional"}, {f.OmitZero, "omitzero"}, {f.Append, "append"}, {f.Delete, "delete"}, {f.Key, "key"}, {f.Secret, "secret"}} {
 		if o.on {
-			d.Mode += "," + o.name
+			mode = append(mode, o.name)
 		}
 	}
+	d.Mode = strings.Join(mode, ",")
 	return d
 }
 

@@ -2,6 +2,7 @@ package burdock_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"runtime"
 	"slices"
@@ -202,4 +203,12 @@ func newStore() *memstore.Store { return memstore.New() }
 func copyOf(t *testing.T, from burdock.Store, id string) *memstore.Store {
 	t.Helper()
 	return copiedTo(t, records(t, from, id))
+}
+
+func asJSON(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
 }

@@ -286,7 +286,7 @@ func TestM2_FewStartWhenTheFirstFails(t *testing.T) {
 			return nil, nil
 		}
 		_, err := r.run(t)
-		wantTexts(t, err, "1 branch(es) of fan failed", "no")
+		wantTexts(t, err, "1 branch of fan failed", "no")
 		if n := r.countStarted(); n > 4 {
 			t.Errorf("%d branches have started, want at most 4", n)
 		}

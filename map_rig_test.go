@@ -165,7 +165,7 @@ type frailStore struct {
 	burdock.Store
 
 	mu    sync.Mutex
-	left  int // saves that succeed; below zero all
+	left  int  // saves that succeed; below zero all
 	lost  bool // the save that fails is written but not acknowledged
 	saves int
 	acked map[string]burdock.Checkpoint // by application: its latest record that was acknowledged

@@ -55,8 +55,11 @@ type Condition struct {
 // When makes a condition of a function on a window. The label says to people when it holds.
 func When[T any](label string, f func(T) bool) *Condition {
 	c := &Condition{label: label, typ: reflect.TypeFor[T]()}
-	if f == nil {
+	switch {
+	case f == nil:
 		c.err = fmt.Errorf("condition %q: its function is nil", label)
+	case label == "":
+		c.err = fmt.Errorf("a condition on %s without a label; say when it holds", windowName(c.typ))
 	}
 	c.ask = func(l loader) bool {
 		var t T

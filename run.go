@@ -60,7 +60,7 @@ func (r *runner) attend(vanished bool, h *hooks) (ending, bool, error) {
 
 // prepare resolves what the next step needs. It ends the run if an input is missing or the run is over.
 func (r *runner) prepare(ctx context.Context) (ending, error) {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || !r.backoff(ctx) {
 		return r.interrupted(ctx)
 	}
 	r.cur.node, r.cur.given, r.cur.inputs = r.next, r.gather(r.next), nil
@@ -197,6 +197,12 @@ func (r *runner) pass(res result) {
 
 // failed commits a step that failed or was cancelled, and takes its error route if there is one.
 func (r *runner) failed(status Status, res result, h *hooks) (ending, bool, error) {
+	if status == StatusFailed && r.retries(res) {
+		if err := r.again(res); err != nil {
+			return endFatal, false, err
+		}
+		return endDone, true, nil
+	}
 	n, number := r.cur.node, r.attempt
 	err := r.wrap(res.err)
 	var to *planNode
@@ -243,7 +249,7 @@ func (r *runner) failed(status Status, res result, h *hooks) (ending, bool, erro
 func (r *runner) divert(status Status, failure *Failure, to *planNode) {
 	r.keep()
 	if to == nil {
-		r.status, r.rerun, r.revisit = status, true, true
+		r.status, r.rerun, r.revisit, r.spent = status, true, true, 0
 		return
 	}
 	kept := r.kept
@@ -274,7 +280,7 @@ func (r *runner) move(to *planNode) {
 	r.seq++
 	r.last, r.next = r.cur.node.action.name, to
 	r.attempt, r.status, r.halted, r.rerun = 0, "", "", false
-	r.recalled, r.kept, r.revisit = nil, nil, false
+	r.recalled, r.kept, r.revisit, r.spent = nil, nil, false, 0
 }
 
 // follow decides whether the run goes on to the next step.
@@ -367,15 +373,6 @@ func (r *runner) closeAttempt() {
 		r.cur.cancel()
 	}
 	r.cur.att.close()
-}
-
-// isFatal reports whether err says that the tree may write nothing more.
-func isFatal(err error) bool {
-	if errors.Is(err, ErrConflict) {
-		return true
-	}
-	_, store := errors.AsType[*StoreError](err)
-	return store
 }
 
 // A Step is one ended step of the root, as Steps yields it.

@@ -123,6 +123,9 @@ func (r *runner) ended(res result) (Status, result) {
 	case errors.Is(res.err, errWaiting):
 		return StatusWaiting, res
 	case r.cur.ctx.Err() != nil:
+		if cause := context.Cause(r.cur.ctx); !errors.Is(res.err, cause) {
+			res.err = fmt.Errorf("%w: %w", cause, res.err)
+		}
 		return StatusCancelled, res
 	case timeout:
 		res.err = fmt.Errorf("%w (%v): %w", ErrTimeout, att.node.action.timeout, res.err)
@@ -146,14 +149,15 @@ func (r *runner) handler(failed error) (to *planNode, label string, err error) {
 			p := &PanicError{Where: "a matcher", Value: v, Stack: debug.Stack()}
 			to, label, err = nil, "", r.wrap(errors.Join(failed, p))
 		}
-		r.cur.matching = nil
 	}()
 	for i := range r.cur.node.onError {
 		if ro := &r.cur.node.onError[i]; ro.route.match.match(err) {
-			return ro.to, ro.route.label(), err
+			to, label = ro.to, ro.route.label()
+			break
 		}
 	}
-	return nil, "", err
+	r.cur.matching = nil // not in the deferred function, which runtime.Goexit calls too
+	return to, label, err
 }
 
 // apply writes the fields of out into a copy of the state.

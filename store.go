@@ -18,8 +18,8 @@ type Store interface {
 
 	// Save commits all of batch or nothing. When it returns nil, batch is durable: it survives the end of the process
 	// and, unless the store says otherwise, of the machine. It fails with ErrConflict, and writes nothing, if the
-	// store has seen a higher fence for the root. Saving an equal checkpoint again is no conflict. All of batch
-	// belongs to fence.Root. Save is not abandoned halfway when ctx ends.
+	// store has seen a higher fence for the root, equal checkpoints included. Under a valid fence saving an equal
+	// checkpoint again is no conflict. All of batch belongs to fence.Root. Save is not abandoned halfway when ctx ends.
 	Save(ctx context.Context, fence Fence, batch []Checkpoint) error
 
 	// Load returns one step's record, of KindStep. It fails with ErrNotFound if there is none. A Ref.Seq below zero
@@ -76,8 +76,9 @@ type Query struct {
 	// Project, Partition, Prefix (of the id) and Status, with Roots, narrow it by equality with the latest record.
 	Project, Partition, Prefix string
 	Status                     []Status
-	// Before, with Roots, leaves out what was written at or after this moment; it is the cursor of a paged listing.
+	// Before, with Roots, leaves out what was written at or after this moment, which is when the latest step ended or
+	// else began; it is the cursor of a paged listing.
 	Before time.Time
-	// Limit bounds how many checkpoints are yielded. Zero means all.
+	// Limit bounds how many checkpoints, not applications, are yielded. Zero means all.
 	Limit int
 }

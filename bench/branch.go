@@ -62,10 +62,21 @@ type total struct {
 func double(_ context.Context, i item) (doubled, error) { return doubled{2 * i.N}, nil }
 
 // items is the sequence that both sides pull from.
-func items(n int) iter.Seq2[item, error] {
-	return func(yield func(item, error) bool) {
+func items(n int) iter.Seq[item] {
+	return func(yield func(item) bool) {
 		for i := range n {
-			if !yield(item{i}, nil) {
+			if !yield(item{i}) {
+				return
+			}
+		}
+	}
+}
+
+// without adds to each item the error that it has not.
+func without(seq iter.Seq[item]) iter.Seq2[item, error] {
+	return func(yield func(item, error) bool) {
+		for i := range seq {
+			if !yield(i, nil) {
 				return
 			}
 		}
@@ -84,7 +95,7 @@ func addUp(_ context.Context, _ burdock.None, rs *burdock.Results[item, doubled]
 // fanOut is a graph of one map over n items.
 func fanOut(each burdock.Runnable, n, limit int, reduce reduce) (*burdock.Graph, error) {
 	return burdock.NewGraph("fan_out", burdock.Node(burdock.MapStates("each", each,
-		func(context.Context, burdock.None) iter.Seq2[item, error] { return items(n) }, reduce,
+		func(context.Context, burdock.None) iter.Seq2[item, error] { return without(items(n)) }, reduce,
 		&burdock.MapOptions{Limit: limit, MaxBranches: int64(n)})))
 }
 

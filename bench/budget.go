@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ type pair struct {
 type price struct {
 	ratio  float64       // to raw
 	time   time.Duration // per operation
-	allocs float64       // per operation
+	allocs float64       // per operation, rounded down as package testing does
 	more   int64         // bytes above raw
 }
 
@@ -47,7 +48,7 @@ type reading struct {
 func (p price) kept(r reading) bool {
 	return (p.ratio == 0 || r.ratio <= p.ratio) &&
 		(p.time == 0 || r.ours.value <= float64(p.time)) &&
-		(p.allocs == 0 || r.ours.allocs <= p.allocs) &&
+		(p.allocs == 0 || math.Floor(r.ours.allocs) <= p.allocs) &&
 		(p.more == 0 || r.more <= float64(p.more))
 }
 
@@ -72,7 +73,7 @@ func (p price) String() string {
 // figure writes one side's reading, with allocations if the budget names them.
 func (b *budget) figure(s sample) string {
 	if b.price.allocs > 0 {
-		return fmt.Sprintf("%s, %.1f allocs", b.gauge.text(s.value), s.allocs)
+		return fmt.Sprintf("%s, %.0f allocs", b.gauge.text(s.value), math.Floor(s.allocs))
 	}
 	return b.gauge.text(s.value)
 }

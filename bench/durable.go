@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 
 	_ "modernc.org/sqlite" // the store's driver, for the raw side
 
@@ -55,8 +56,8 @@ func (u *undoing) add(f func() error) { *u = append(*u, f) }
 
 func (u *undoing) all() error {
 	var errs []error
-	for i := len(*u) - 1; i >= 0; i-- {
-		errs = append(errs, (*u)[i]())
+	for _, f := range slices.Backward(*u) {
+		errs = append(errs, f())
 	}
 	return errors.Join(errs...)
 }
@@ -122,7 +123,7 @@ func rawInserts(ctx context.Context, dir string, row []byte, undo *undoing) (ins
 			return nil, fmt.Errorf("%s: %w", statement, err)
 		}
 	}
-	prepared, err := db.PrepareContext(ctx, "INSERT INTO step VALUES (1, ?, ?)")
+	prepared, err := db.PrepareContext(ctx, "INSERT INTO step VALUES (1, ?, ?)") //nolint:sqlclosecheck // closed by undo
 	if err != nil {
 		return nil, err
 	}

@@ -97,9 +97,9 @@ func TestPrices(t *testing.T) {
 	}{
 		{price{ratio: 1.5}, reading{ratio: 1.5}, true},
 		{price{ratio: 1.5}, reading{ratio: 1.51}, false},
-		{price{time: 500, allocs: 4}, reading{ours: sample{499, 4}}, true},
+		{price{time: 500, allocs: 4}, reading{ours: sample{499, 4.001}}, true},
 		{price{time: 500, allocs: 4}, reading{ours: sample{501, 4}}, false},
-		{price{time: 500, allocs: 4}, reading{ours: sample{499, 4.1}}, false},
+		{price{time: 500, allocs: 4}, reading{ours: sample{499, 5}}, false},
 		{price{more: 1 << 20}, reading{more: -mb}, true},
 		{price{more: 1 << 20}, reading{more: mb + 1}, false},
 	} {

@@ -32,7 +32,8 @@ var memory = []budget{
 			tenth, err := streamed(size / 10)
 			return pair{ours: ours, raw: tenth}, err
 		},
-	}}
+	},
+}
 
 func streamed(size int) (func(context.Context) error, error) {
 	g, err := fanOut(burdock.Func("double", double), size, limit, addUp)

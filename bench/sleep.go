@@ -29,7 +29,8 @@ var sleeps = []budget{
 			}
 			return time.Millisecond
 		}),
-	}}
+	},
+}
 
 // openSleep compares n branches, each of which takes as long as its index says.
 func openSleep(limit int, long func(i int) time.Duration) func(context.Context, int) (pair, error) {

@@ -20,7 +20,8 @@ var steps = []budget{
 		versus: "the same with five keys of different types, all read and all written",
 		price:  price{time: 1000 * time.Nanosecond, allocs: 5},
 		open:   openStep5,
-	}}
+	},
+}
 
 // counter is the window of the first loop.
 type counter struct {

@@ -67,6 +67,7 @@ func (e *encoder) outcome(c *burdock.Checkpoint) {
 	e.text("route", c.Route)
 	e.text("halted", c.Halted)
 	e.time("retry_at", c.RetryAt)
+	e.int("spent", int64(c.Spent))
 	e.inputs(c.Inputs)
 	e.texts("messages", c.Messages)
 	if c.Origin != (burdock.Ref{}) {

@@ -16,6 +16,7 @@ import (
 	"github.com/burdock-go/burdock"
 	"github.com/burdock-go/burdock/examples/review"
 	"github.com/burdock-go/burdock/store/sqlitestore"
+	"github.com/burdock-go/burdock/track/progress"
 )
 
 // demo reviews a Git repository.
@@ -44,39 +45,62 @@ func (c *demo) Validate() error {
 }
 
 // Run is called by the parser.
-func (c *demo) Run(ctx context.Context, p *program, db *database) (err error) {
+func (c *demo) Run(ctx context.Context, p *program, db *database) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)() // a second signal kills
 	// Writing to a closed pipe is then an error and does not end the program.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-
-	to := bufio.NewWriter(p.stdout)
-	job := review.Job{Path: c.Path, Range: c.Range, Limit: c.Limit, Resume: c.Resume, Report: to, Log: p.stderr, Reviewed: p.reviewed}
-	if c.Quiet {
-		job.Log = io.Discard
-	}
-	finish := to.Flush
-	if c.Report != "" {
-		file, err := newReport(c.Report)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, file.abort()) }()
-		job.Report, finish = file, file.commit
-	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{ReplaceAttr: withoutTime})))
+
+	out, err := c.output(p)
+	if err != nil {
+		return err
+	}
+	if err = c.review(ctx, p, db, out); err == nil {
+		err = out.commit()
+	}
+	return errors.Join(err, out.abort())
+}
+
+// An output is where the report goes.
+type output interface {
+	io.Writer
+	commit() error // it is complete
+	abort() error  // it is not needed any more
+}
+
+func (c *demo) output(p *program) (output, error) {
+	if c.Report == "" {
+		return standardOutput{bufio.NewWriter(p.stdout)}, nil
+	}
+	return newReport(c.Report)
+}
+
+type standardOutput struct{ *bufio.Writer }
+
+func (o standardOutput) commit() error { return unwritten(o.Flush()) }
+func (o standardOutput) abort() error  { return nil }
+
+// review runs the review bot with everything that it is given.
+func (c *demo) review(ctx context.Context, p *program, db *database, out output) error {
 	store, err := db.open(ctx, p)
 	if err != nil {
 		return err
 	}
 	begun := &begun{}
-	job.Store, job.Tracker = store, burdock.Trackers(begun, store.Tracker(nil), c.progress(p))
-	err = job.Run(ctx)
-	if err == nil {
-		err = finish()
+	job := review.Job{
+		Path: c.Path, Range: c.Range, Limit: c.Limit, Resume: c.Resume, Report: out, Log: p.stderr, Reviewed: p.reviewed,
+		Store: store, Tracker: burdock.Trackers(begun, store.Tracker(nil)),
 	}
-	return errors.Join(p.stopped(ctx, store, begun.id(), err), store.Close())
+	if c.Quiet {
+		job.Log = io.Discard
+	} else {
+		view := progress.New(p.stderr, nil)
+		defer view.Close() //nolint:errcheck // where standard error cannot be written there is nobody to tell
+		job.Tracker = burdock.Trackers(job.Tracker, view)
+	}
+	return errors.Join(p.stopped(ctx, store, begun, job.Run(ctx)), store.Close())
 }
 
 // withoutTime leaves the time out of what is logged to a terminal.
@@ -87,18 +111,13 @@ func withoutTime(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// progress shows how far the review is.
-func (c *demo) progress(p *program) burdock.Tracker {
-	return nil
-}
-
-// A begun tracker knows the application that has begun.
+// A begun tracker knows the application that has begun last.
 type begun struct{ root atomic.Pointer[string] }
 
 // Track implements burdock.Tracker.
 func (b *begun) Track(_ context.Context, e burdock.Event) error {
-	if b.root.Load() == nil {
-		b.root.Store(&e.Root)
+	if e.Kind == burdock.EventAppStarted && e.App == e.Root {
+		b.root.Store(&e.App)
 	}
 	return nil
 }
@@ -111,10 +130,11 @@ func (b *begun) id() string {
 }
 
 // stopped says how to go on with what has begun and not ended.
-func (p *program) stopped(ctx context.Context, store burdock.Store, id string, err error) error {
+func (p *program) stopped(ctx context.Context, store burdock.Store, begun *begun, err error) error {
 	if err == nil {
 		return nil
 	}
+	id := begun.id()
 	last, lost := store.Load(context.WithoutCancel(ctx), burdock.Ref{App: id, Seq: -1})
 	saved := lost == nil
 	switch {

@@ -102,6 +102,9 @@ var fixtures = map[string]struct {
 	"given":   {graph: surveyTo(approve), run: []burdock.RunOption{burdock.Given(approval{true})}},
 }
 
+// heldAtMost bounds how long a fixture in the background lives if its script does not end it.
+const heldAtMost = time.Minute
+
 // killed leaves what a process would have that died in the fourth branch of step 2.
 func killed(c *burdock.Checkpoint) bool {
 	running := c.App == c.Root && c.Seq == 2 || c.App != c.Root && c.Index == 3 && c.Seq == 1
@@ -111,47 +114,57 @@ func killed(c *burdock.Checkpoint) bool {
 	return c.Seq <= 2 && c.Index <= 3
 }
 
-// fixture makes applications in the database of the environment: fixture KIND ID [PROJECT]; with hold before it, it
-// also owns the application until it is ended. fixture lock keeps others from writing until it is ended.
+// fixture makes applications in the database of the environment, KIND:ID or KIND:ID:PROJECT each. With hold before
+// them it also owns them until it is ended. fixture lock keeps others from writing until it is ended.
 func fixture(args []string) error {
 	if args[0] == "lock" {
 		return lock()
+	}
+	store, err := sqlitestore.Open(context.Background(), os.Getenv("BURDOCK_DB"), nil)
+	if err != nil {
+		return err
 	}
 	hold := args[0] == "hold"
 	if hold {
 		args = args[1:]
 	}
-	f, ok := fixtures[args[0]]
-	if !ok {
-		return fmt.Errorf("there is no fixture %q", args[0])
+	for _, a := range args {
+		release, err := makeOne(store, strings.Split(a+":", ":"))
+		if err != nil {
+			return err
+		}
+		if !hold {
+			release()
+		}
 	}
-	ctx := context.Background()
-	memory := memstore.New()
-	opts := &burdock.Options{ID: args[1], Cascade: burdock.Cascade{Store: memory}}
-	if len(args) > 2 {
-		opts.Project = args[2]
-	}
-	app, err := burdock.New(ctx, f.graph, opts)
-	if err != nil {
-		return err
-	}
-	_, _ = app.Run(ctx, f.run...) // what it came to is recorded
-	store, err := sqlitestore.Open(ctx, os.Getenv("BURDOCK_DB"), nil)
-	if err != nil {
-		return err
-	}
-	claim, err := store.Claim(ctx, args[1])
-	if err != nil {
-		return errors.Join(err, store.Close())
-	}
-	err = copyAll(ctx, store, claim.Fence(), memory, f.change)
-	if hold && err == nil {
+	if hold {
 		if err := os.WriteFile("held", nil, 0o600); err != nil {
 			return err
 		}
-		time.Sleep(time.Hour)
+		time.Sleep(heldAtMost)
 	}
-	return errors.Join(err, claim.Release(ctx), store.Close())
+	return store.Close()
+}
+
+// makeOne makes the application of a kind, an id and a project, and owns it until release is called.
+func makeOne(store *sqlitestore.Store, words []string) (release func(), err error) {
+	f, ok := fixtures[words[0]]
+	if !ok {
+		return nil, fmt.Errorf("there is no fixture %q", words[0])
+	}
+	ctx := context.Background()
+	memory := memstore.New()
+	opts := &burdock.Options{ID: words[1], Project: words[2], Cascade: burdock.Cascade{Store: memory}}
+	app, err := burdock.New(ctx, f.graph, opts)
+	if err != nil {
+		return nil, err
+	}
+	_, _ = app.Run(ctx, f.run...) // what it came to is recorded
+	claim, err := store.Claim(ctx, opts.ID)
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = claim.Release(ctx) }, copyAll(ctx, store, claim.Fence(), memory, f.change)
 }
 
 // copyAll copies an application with times that do not depend on the machine: a second for each record, 100 ms and
@@ -197,6 +210,6 @@ func lock() error {
 	if err := os.WriteFile("locked", nil, 0o600); err != nil {
 		return err
 	}
-	time.Sleep(time.Hour)
+	time.Sleep(heldAtMost)
 	return conn.Close()
 }

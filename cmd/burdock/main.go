@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -134,10 +135,19 @@ func (p *program) say(what, hint string) {
 
 // print writes the result of a command.
 func (p *program) print(text string) error {
-	if _, err := io.WriteString(p.stdout, text); err != nil {
-		return fmt.Errorf("cannot write to standard output: %w", err)
+	_, err := io.WriteString(p.stdout, text)
+	return unwritten(err)
+}
+
+// unwritten is the error of an output that could not be written.
+func unwritten(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
 	}
-	return nil
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("cannot write to standard output: %w", err)
 }
 
 // printJSON writes the result of a command for programs.
@@ -155,11 +165,11 @@ func version() string {
 	if !ok {
 		return "burdock of an unknown version"
 	}
-	v := "burdock " + strings.TrimSpace(info.Main.Version)
+	commit := ""
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" && info.Main.Version == "(devel)" {
-			v += " " + s.Value[:min(len(s.Value), 12)]
+			commit = " " + s.Value[:min(len(s.Value), 12)]
 		}
 	}
-	return v + ", " + info.GoVersion
+	return fmt.Sprintf("burdock %s%s, %s", info.Main.Version, commit, info.GoVersion)
 }

@@ -15,13 +15,16 @@ func canMount(dir string) bool {
 	return syscall.Unmount(dir, 0) == nil
 }
 
-// mountTmpfs mounts a file system in memory until the script ends, or changes it: mount DIR [SIZE] [ro].
+// mountTmpfs mounts a file system in memory until the script ends, or changes it: mount DIR [SIZE] [ro|remount].
 func mountTmpfs(ts *testscript.TestScript, _ bool, args []string) {
 	dir, flags, options := ts.MkAbs(args[0]), uintptr(0), ""
 	for _, a := range args[1:] {
-		if a == "ro" {
+		switch a {
+		case "ro":
 			flags |= syscall.MS_REMOUNT | syscall.MS_RDONLY
-		} else {
+		case "remount":
+			flags |= syscall.MS_REMOUNT
+		default:
 			options = "size=" + a
 		}
 	}

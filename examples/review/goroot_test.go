@@ -24,14 +24,7 @@ import (
 //
 // REVIEW_REPORT names a file for the report.
 func TestStandardLibrary(t *testing.T) {
-	if os.Getenv("REVIEW_GOROOT") == "" {
-		t.Skip("skipped: set REVIEW_GOROOT=1 to review GOROOT/src")
-	}
-	g := gittest.New(t)
-	if err := os.CopyFS(g.Dir, os.DirFS(filepath.Join(runtime.GOROOT(), "src"))); err != nil { //nolint:staticcheck // the test runs under the go tool
-		t.Fatal(err)
-	}
-	g.Commit()
+	g := standardLibrary(t)
 	repo, err := Open(t.Context(), g.Dir)
 	if err != nil {
 		t.Fatal(err)
@@ -52,6 +45,20 @@ func TestStandardLibrary(t *testing.T) {
 		}
 	}
 	compareCounts(t, g, s, files)
+}
+
+// standardLibrary returns a repository with a commit made from GOROOT/src.
+func standardLibrary(t *testing.T) *gittest.Repo {
+	t.Helper()
+	if os.Getenv("REVIEW_GOROOT") == "" {
+		t.Skip("skipped: set REVIEW_GOROOT=1 to review GOROOT/src")
+	}
+	g := gittest.New(t)
+	if err := os.CopyFS(g.Dir, os.DirFS(filepath.Join(runtime.GOROOT(), "src"))); err != nil { //nolint:staticcheck // the test runs under the go tool
+		t.Fatal(err)
+	}
+	g.Commit()
+	return g
 }
 
 // compareCounts compares with git ls-files, git grep and the parser.

@@ -75,7 +75,7 @@ func TestBadFilesAreReviewedLikeAnyAlsoAfterAResume(t *testing.T) {
 	if err := WriteReport(&want, s, r); err != nil {
 		t.Fatal(err)
 	}
-	for _, stop := range []int{0, 1, len(files) / 2, len(files) - 2} {
+	for _, stop := range []int{0, len(files) / 2} {
 		db := database(t)
 		j := Job{Path: g.Dir, Store: db, Tracker: db.Tracker(nil), Limit: 1}
 		if stop > 0 {
@@ -120,7 +120,7 @@ func TestDatabaseThatCannotBeUsedIsNamedWithTheWayOut(t *testing.T) {
 		says string
 	}{
 		{path("text.db", "this is no database, and long enough to be sure of it\n"), nil, sqlitestore.ErrNotADatabase, "another"},
-		{newer, nil, sqlitestore.ErrNewerSchema, "burdock"},
+		{newer, nil, sqlitestore.ErrNewerSchema, "later version of this program"},
 		{busy, quick, sqlitestore.ErrLocked, "end the program that holds it"},
 		{used, &sqlitestore.Options{ReadOnly: true}, sqlitestore.ErrReadOnly, "writing"},
 		{t.TempDir(), nil, sqlitestore.ErrNotADatabase, "name a file in it"},

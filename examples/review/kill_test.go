@@ -33,6 +33,11 @@ func TestKilledReviewGivesTheSameReport(t *testing.T) {
 	want := undisturbed.finish().report
 	files := len(undisturbed.lines("acks"))
 	undisturbed.checkOnce(files)
+	for _, limit := range []string{"1", "2", "32"} {
+		if diff := cmp.Diff(want, newCrash(t, g.Dir, "-limit", limit).finish().report); diff != "" {
+			t.Errorf("limit %s (-8 +%s):\n%s", limit, limit, diff)
+		}
+	}
 
 	var mu sync.Mutex
 	var restored []int

@@ -14,7 +14,7 @@ import (
 
 func TestTwoProcessesReviewIntoOneDatabase(t *testing.T) {
 	t.Parallel()
-	one, two := small(t), seeded(t)
+	one, two := small(t), medium(t)
 	for range 3 {
 		c := newCrash(t, one.Dir)
 		ends := make([]*end, 4)

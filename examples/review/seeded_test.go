@@ -14,20 +14,32 @@ import (
 // marker stands in every file of a seeded repository, where no finding quotes it.
 const marker = "content-7f3a91"
 
-// seeded returns a repository of about 600 files of all kinds, the same for every test, with two commits.
+// seeded returns a repository of about 600 files of all kinds, for reviews in a process without the race detector.
 func seeded(t *testing.T) *gittest.Repo {
+	t.Helper()
+	return seed(t, 40, 300, 20)
+}
+
+// medium returns a repository of the same kinds with 80 files.
+func medium(t *testing.T) *gittest.Repo {
+	t.Helper()
+	return seed(t, 6, 33, 2)
+}
+
+// seed returns the same repository for every test, with two commits.
+func seed(t *testing.T, packages, texts, odds int) *gittest.Repo {
 	t.Helper()
 	g := gittest.New(t)
 	s := &seeder{rand: rand.New(rand.NewPCG(20, 26)), files: map[string]string{"go.mod": "module example.com/seeded // " + marker + "\n"}}
-	for p := range 40 {
+	for p := range packages {
 		s.goPackage(p)
 	}
 	g.Write(s.files)
 	g.Commit()
-	for i := range 300 {
+	for i := range texts {
 		s.text(i)
 	}
-	for i := range 20 {
+	for i := range odds {
 		s.odd(i)
 	}
 	g.Write(s.files)
@@ -108,7 +120,7 @@ func (s *seeder) odd(i int) {
 func small(t *testing.T) *gittest.Repo {
 	t.Helper()
 	g := gittest.New(t)
-	files := map[string]string{"go.mod": "module example.com/small\n", "a.go": "package small\n\nimport \"os\"\n\nfunc f() { os.Remove(\"\") }\n"}
+	files := map[string]string{"go.mod": "module example.com/small\n", "a.go": "package small\n\nfunc f() error { f(); return nil }\n"}
 	for i := range 20 {
 		files[fmt.Sprintf("t%d.txt", i)] = "TODO\n"
 	}

@@ -58,7 +58,7 @@ func (c *Checks) open(ctx context.Context, s Subject) (*text, error) {
 			return nil, err
 		}
 	}
-	if t.place == PlaceSource && isGenerated(t) {
+	if (t.place == PlaceSource || t.place == PlaceTest) && isGenerated(t) {
 		t.place = PlaceGenerated
 	}
 	return t, nil

@@ -175,7 +175,7 @@ func (r *reader) option(f *Field, kind, option string) {
 		"omitzero": {&f.OmitZero, Write | Begin, "state"},
 		"append":   {&f.Append, Write, "state"},
 		"delete":   {&f.Delete, Write, "state"},
-		"key":      {&f.Key, Read | Begin, "state"},
+		"key":      {&f.Key, Read | Begin | Result, "state"},
 		"secret":   {&f.Secret, Read | Begin | Inputs, "input"},
 	}
 	ru, known := rules[option]

@@ -38,12 +38,14 @@ func Run(t *testing.T, open func(t *testing.T) burdock.Store, opts *Options) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	for _, group := range [][]check{identityChecks, valueChecks, batchChecks, claimChecks, listChecks, rootsChecks, concurrencyChecks} {
+	for _, group := range groups {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) { c.run(&suite{T: t, Store: open(t), opts: opts}) })
 		}
 	}
 }
+
+var groups = [][]check{identityChecks, valueChecks, batchChecks, claimChecks, listChecks, rootsChecks, concurrencyChecks}
 
 // A check is one subtest; its name begins with the rule it checks.
 type check struct {

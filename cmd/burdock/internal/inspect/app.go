@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -118,11 +119,7 @@ func (a *App) count(ctx context.Context, src Source) (err error) {
 }
 
 func byStatus(c *record.Counts) map[burdock.Status]int64 {
-	m := map[burdock.Status]int64{}
-	for s, n := range c.All() {
-		m[s] = n
-	}
-	return m
+	return maps.Collect(c.All())
 }
 
 // A Filter selects applications. Its zero value selects all.

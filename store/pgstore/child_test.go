@@ -1,0 +1,3 @@
+package pgstore_test
+
+func child(string) error { return nil }

@@ -1,0 +1,225 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/burdock-go/burdock"
+	"github.com/burdock-go/burdock/record"
+)
+
+// A save is one call of Save on its way through a batch.
+type save struct {
+	fence  burdock.Fence
+	rows   []row
+	failed error // why the shared commit failed: the save must be tried alone
+	err    error
+}
+
+// A batch is the saves that share a commit.
+type batch struct {
+	saves []*save
+	done  chan struct{} // closed when every save has its result
+}
+
+// A group forms batches. The first save of a batch leads it; the others wait.
+type group struct {
+	mu      sync.Mutex
+	forming *batch
+	last    int // how many saves the last batch had
+}
+
+// maxYields bounds how often a leader lets others run before it takes its batch.
+const maxYields = 64
+
+// What one transaction holds at most; a single save may be larger.
+const (
+	maxRows  = 20_000
+	maxBytes = 32 << 20
+)
+
+// Save implements burdock.Store. A ctx that is done before Save begins makes it fail with nothing written; later its
+// end changes nothing. Concurrent calls share commits and fail apart. The error is an *Error, or wraps ErrConflict.
+func (s *Store) Save(ctx context.Context, fence burdock.Fence, checkpoints []burdock.Checkpoint) error {
+	if err := record.CheckBatch(fence, checkpoints); err != nil {
+		return fmt.Errorf("pgstore: save: %w", err)
+	}
+	sv := &save{fence: fence, rows: make([]row, len(checkpoints))}
+	for i := range checkpoints {
+		if err := sv.rows[i].encode(&checkpoints[i]); err != nil {
+			return fmt.Errorf("pgstore: save: %w", err)
+		}
+	}
+	if err := errors.Join(ctx.Err(), s.ready("save")); err != nil {
+		return err
+	}
+	s.commitWith(ctx, sv)
+	return sv.err
+}
+
+// commitWith puts sv into the forming batch and returns when it has its result.
+func (s *Store) commitWith(ctx context.Context, sv *save) {
+	g := &s.group
+	g.mu.Lock()
+	b := g.forming
+	leads := b == nil
+	if leads {
+		b = &batch{done: make(chan struct{})}
+		g.forming = b
+	}
+	b.saves = append(b.saves, sv)
+	g.mu.Unlock()
+	if leads {
+		s.lead(ctx, b)
+	} else {
+		<-b.done
+	}
+	if sv.failed != nil {
+		sv.err = s.alone(ctx, sv)
+	}
+}
+
+// lead commits b as soon as no other batch is being committed. What joins meanwhile shares the commit.
+func (s *Store) lead(ctx context.Context, b *batch) {
+	defer close(b.done)
+	<-s.token
+	defer func() { s.token <- struct{}{} }()
+	saves := s.group.take(b)
+	if err := s.ready("save"); err != nil {
+		for _, sv := range saves {
+			sv.err = err
+		}
+		return
+	}
+	s.commit(ctx, saves)
+}
+
+// take ends the forming of b. It yields first while b grows and is smaller than the last batch was: those who were
+// woken by the last commit are about to save again, and without them batches would alternate between one and many.
+func (g *group) take(b *batch) []*save {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := 0; i < maxYields && len(b.saves) < g.last; i++ {
+		before := len(b.saves)
+		g.mu.Unlock()
+		for range 4 {
+			runtime.Gosched()
+		}
+		g.mu.Lock()
+		if len(b.saves) == before {
+			break
+		}
+	}
+	g.forming, g.last = nil, len(b.saves)
+	return b.saves
+}
+
+// commit writes saves and the events that wait. What fails together is left to each save to try alone, without the
+// token: one that waits for a lock must not hold up the others.
+func (s *Store) commit(ctx context.Context, saves []*save) {
+	ctx, cancel := s.detached(ctx)
+	defer cancel()
+	for len(saves) > 0 {
+		n := fitting(saves)
+		events := s.events.take()
+		if err := s.transact(ctx, saves[:n], events); err != nil {
+			s.part(saves[:n], err)
+			s.eventsAfter(ctx, events, err)
+		}
+		saves = saves[n:]
+	}
+}
+
+// part says what becomes of saves that failed together. One that was alone and refused for good gains nothing from
+// another try, and events wait for the next commit.
+func (s *Store) part(saves []*save, err error) {
+	for _, sv := range saves {
+		if sv.fence.Root == "" || len(saves) == 1 && !transient(err) {
+			sv.err = s.fail("save", err)
+		} else {
+			sv.failed = err
+		}
+	}
+}
+
+// eventsAfter says what becomes of events whose commit failed. If the server refused it for good, the reason may be one
+// of them: they are tried without the saves, and dropped if they are refused again.
+func (s *Store) eventsAfter(ctx context.Context, events []pending, err error) {
+	if len(events) > 0 && refused(err) && !transient(err) {
+		if err = s.transact(ctx, nil, events); err == nil {
+			return
+		}
+		if kind := code(err); refused(err) && !transient(err) && !passes(kind) {
+			s.events.drop(int64(len(events)), err)
+			return
+		}
+	}
+	s.events.giveBack(events, err)
+}
+
+// fitting is how many of saves fit into one transaction. An application stands once in it: one statement cannot write a
+// row twice, and which of two saves counts is told by the fences.
+func fitting(saves []*save) int {
+	apps := map[string]bool{}
+	rows, bytes := 0, 0
+	for n, sv := range saves {
+		own := map[string]bool{}
+		for i := range sv.rows {
+			r := &sv.rows[i]
+			if apps[r.app] {
+				return n
+			}
+			own[r.app] = true
+			rows, bytes = rows+1, bytes+r.size()
+		}
+		if n > 0 && (rows > maxRows || bytes > maxBytes) {
+			return n
+		}
+		for app := range own {
+			apps[app] = true
+		}
+	}
+	return len(saves)
+}
+
+// alone tries a save whose shared commit failed in a transaction of its own, as long as that may help, and resolves a
+// commit of unknown outcome.
+func (s *Store) alone(ctx context.Context, sv *save) error {
+	ctx, cancel := s.detached(ctx)
+	defer cancel()
+	err, uncertain := sv.failed, cut(sv.failed)
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
+		if sleep(ctx, pause/2+rand.N(pause)) != nil {
+			break
+		}
+		err = s.transact(ctx, []*save{sv}, nil)
+		if err == nil || !transient(err) {
+			break
+		}
+		uncertain = uncertain || cut(err)
+	}
+	if uncertain && (err != nil || sv.err != nil) {
+		return s.resolve(ctx, sv, err)
+	}
+	return errors.Join(sv.err, s.fail("save", err))
+}
+
+// resolve decides a save that was cut and then could not be written again: because another owner has come, which
+// stands in sv.err, or because of err.
+func (s *Store) resolve(ctx context.Context, sv *save, err error) error {
+	there, unknown := s.present(ctx, sv)
+	switch {
+	case unknown != nil:
+		err = &cutError{errors.Join(err, unknown)}
+	case there:
+		return nil
+	case cut(err): // nothing was written
+		err = errors.Unwrap(err)
+	}
+	return errors.Join(sv.err, s.fail("save", err))
+}

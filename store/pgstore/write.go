@@ -1,0 +1,260 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/burdock-go/burdock"
+)
+
+// raise makes the rows of the fences that are to be written, raises what is lower, and locks every one of them until
+// the commit, in the order of the roots. Parameters: roots, epochs, dispatches.
+const raise = `INSERT INTO burdock.fence AS f (root, epoch, dispatch)
+	SELECT root, epoch, dispatch FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) v(root, epoch, dispatch) ORDER BY root
+	ON CONFLICT (root) DO UPDATE SET epoch = excluded.epoch, dispatch = excluded.dispatch
+	WHERE (f.epoch, f.dispatch) < (excluded.epoch, excluded.dispatch)`
+
+// highest tells the caller what admitted tells the statements: whose fence counts.
+const highest = `SELECT root, epoch, dispatch FROM burdock.fence WHERE root = ANY($1::bytea[])`
+
+// admitted are the fences, by their place in the parameters, that are the highest seen. Every statement that writes
+// joins it, so what is stale is left out without a round trip that would ask first.
+const admitted = `(SELECT u.n, u.root FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) WITH ORDINALITY u(root, epoch, dispatch, n)
+	JOIN burdock.fence f ON (f.root, f.epoch, f.dispatch) = (u.root, u.epoch, u.dispatch))`
+
+const putGraphs = `INSERT INTO burdock.graph (digest, description)
+	SELECT v.digest, v.description FROM unnest($1::bytea[], $2::bytea[]) v(digest, description)
+	WHERE NOT EXISTS (SELECT FROM burdock.graph g WHERE g.digest = v.digest) ORDER BY v.digest
+	ON CONFLICT DO NOTHING`
+
+// putApps writes only what is not there yet, so that a step of a known application locks nothing here.
+const putApps = `INSERT INTO burdock.app (name, root, parent, parent_seq, idx, orphan)
+	SELECT v.name, ok.root, v.parent, v.seq, v.idx,
+		v.parent <> '' AND NOT EXISTS (SELECT FROM burdock.app p WHERE p.name = v.parent AND p.root IS NOT NULL)
+	FROM unnest($4::bigint[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bigint[]) v(fence, name, parent, seq, idx)
+	JOIN ` + admitted + ` ok ON ok.n = v.fence
+	WHERE NOT EXISTS (SELECT FROM burdock.app o WHERE o.name = v.name
+		AND o.root = ok.root AND o.parent = v.parent AND o.parent_seq = v.seq AND o.idx = v.idx)
+	ORDER BY v.name
+	ON CONFLICT (name) DO UPDATE SET root = excluded.root, parent = excluded.parent, parent_seq = excluded.parent_seq,
+		idx = excluded.idx, orphan = excluded.orphan`
+
+const putCheckpoints = `INSERT INTO burdock.checkpoint (app, seq, kind, lists, joined, graph, body)
+	SELECT a.id, v.seq, v.kind, v.lists, v.joined, v.graph, v.body
+	FROM unnest($4::bigint[], $5::bytea[], $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::bytea[], $11::bytea[])
+		v(fence, name, seq, kind, lists, joined, graph, body)
+	JOIN ` + admitted + ` ok ON ok.n = v.fence JOIN burdock.app a ON a.name = v.name
+	ON CONFLICT (app, seq, kind) DO UPDATE SET lists = excluded.lists, joined = excluded.joined, graph = excluded.graph, body = excluded.body`
+
+const putRuns = `INSERT INTO burdock.run AS r (app, seq, updated, status, project, partition)
+	SELECT a.id, v.seq, v.updated, v.status, v.project, v.part
+	FROM unnest($4::bigint[], $5::bytea[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[], $10::bytea[])
+		v(fence, name, seq, updated, status, project, part)
+	JOIN ` + admitted + ` ok ON ok.n = v.fence JOIN burdock.app a ON a.name = v.name
+	ON CONFLICT (app) DO UPDATE SET seq = excluded.seq, updated = excluded.updated, status = excluded.status,
+		project = excluded.project, partition = excluded.partition WHERE excluded.seq >= r.seq`
+
+// Columns of one statement, an array each.
+type (
+	fenceColumns struct {
+		root            [][]byte
+		epoch, dispatch []int64
+	}
+	appColumns struct {
+		fence      []int64
+		name       [][]byte
+		parent     [][]byte
+		seq, index []int64
+	}
+	checkpointColumns struct {
+		fence     []int64
+		name      [][]byte
+		seq, kind []int64
+		lists     []bool
+		joined    []int64
+		graph     [][]byte
+		body      [][]byte
+	}
+	runColumns struct {
+		fence                 []int64
+		name                  [][]byte
+		seq, updated          []int64
+		status, project, part [][]byte
+	}
+)
+
+// A content is what one transaction writes.
+type content struct {
+	fences      fenceColumns
+	places      map[burdock.Fence]int64 // of a fence in fences, from 1 on
+	graphs      map[string][]byte
+	apps        map[string]*row
+	records     map[recordID]*row
+	runs        map[string]*row
+	appCols     appColumns
+	checkpoints checkpointColumns
+	runCols     runColumns
+}
+
+type recordID struct {
+	app       string
+	seq, kind int64
+}
+
+// contentOf arranges saves in columns. Of two records of one identity in a save the later counts.
+func contentOf(saves []*save) *content {
+	t := &content{places: map[burdock.Fence]int64{}, graphs: map[string][]byte{}}
+	for _, sv := range saves {
+		t.add(sv)
+	}
+	return t
+}
+
+func (t *content) add(sv *save) {
+	place := t.fence(sv.fence)
+	t.apps, t.records, t.runs = map[string]*row{}, map[recordID]*row{}, map[string]*row{}
+	for i := range sv.rows {
+		r := &sv.rows[i]
+		if r.digest != nil {
+			t.graphs[string(r.digest)] = r.description
+		}
+		t.apps[r.app], t.records[recordID{r.app, r.seq, r.kind}] = r, r
+		if r.root && (t.runs[r.app] == nil || t.runs[r.app].seq <= r.seq) {
+			t.runs[r.app] = r
+		}
+	}
+	for i := range sv.rows {
+		r := &sv.rows[i]
+		if t.apps[r.app] == r {
+			t.appCols.add(place, r)
+		}
+		if t.records[recordID{r.app, r.seq, r.kind}] == r {
+			t.checkpoints.add(place, r)
+		}
+		if t.runs[r.app] == r {
+			t.runCols.add(place, r)
+		}
+	}
+}
+
+// fence returns the place of f among the parameters. Of two fences of one root the higher is raised to; the statements
+// find the other stale.
+func (t *content) fence(f burdock.Fence) int64 {
+	if place, ok := t.places[f]; ok {
+		return place
+	}
+	c := &t.fences
+	c.root, c.epoch, c.dispatch = append(c.root, []byte(f.Root)), append(c.epoch, f.Epoch), append(c.dispatch, f.Dispatch)
+	t.places[f] = int64(len(c.root))
+	return t.places[f]
+}
+
+func (c *appColumns) add(fence int64, r *row) {
+	c.fence, c.name, c.parent = append(c.fence, fence), append(c.name, []byte(r.app)), append(c.parent, []byte(r.parent))
+	c.seq, c.index = append(c.seq, r.parentSeq), append(c.index, r.index)
+}
+
+func (c *checkpointColumns) add(fence int64, r *row) {
+	c.fence, c.name, c.seq, c.kind = append(c.fence, fence), append(c.name, []byte(r.app)), append(c.seq, r.seq), append(c.kind, r.kind)
+	c.lists, c.joined, c.graph, c.body = append(c.lists, r.lists), append(c.joined, r.join), append(c.graph, r.digest), append(c.body, r.body)
+}
+
+func (c *runColumns) add(fence int64, r *row) {
+	c.fence, c.name, c.seq, c.updated = append(c.fence, fence), append(c.name, []byte(r.app)), append(c.seq, r.seq), append(c.updated, r.updated)
+	c.status, c.project, c.part = append(c.status, []byte(r.status)), append(c.project, []byte(r.project)), append(c.part, []byte(r.part))
+}
+
+// transact writes saves and events in one transaction; a stale save gets its error and is left out. Any other error is
+// returned: nothing is written, or, if it is a cutError, nobody knows.
+func (s *Store) transact(ctx context.Context, saves []*save, events []pending) error {
+	saves = slices.DeleteFunc(slices.Clone(saves), func(sv *save) bool { return sv.fence.Root == "" }) // a flush of events
+	t := contentOf(saves)
+	seen := map[string]burdock.Fence{}
+	err := s.transaction(ctx, durably, func(b *pgx.Batch) {
+		s.queueFences(b, t, seen)
+		s.queueRows(b, t)
+		s.queueEvents(b, events)
+	})
+	if err != nil {
+		return err
+	}
+	for _, sv := range saves {
+		if f := seen[sv.fence.Root]; below(sv.fence, f) {
+			sv.err = &Error{Database: s.name, Op: "save", Err: fmt.Errorf("epoch %d, dispatch %d of %q is below epoch %d, dispatch %d: %w",
+				sv.fence.Epoch, sv.fence.Dispatch, sv.fence.Root, f.Epoch, f.Dispatch, burdock.ErrConflict)}
+			s.claims.refused(sv.fence)
+		}
+	}
+	return nil
+}
+
+func (s *Store) queueFences(b *pgx.Batch, t *content, seen map[string]burdock.Fence) {
+	if len(t.places) == 0 {
+		return
+	}
+	top := map[string]burdock.Fence{}
+	for f := range t.places {
+		if below(top[f.Root], f) || top[f.Root].Root == "" {
+			top[f.Root] = f
+		}
+	}
+	var c fenceColumns
+	for f := range maps.Values(top) {
+		c.root, c.epoch, c.dispatch = append(c.root, []byte(f.Root)), append(c.epoch, f.Epoch), append(c.dispatch, f.Dispatch)
+	}
+	b.Queue(s.sql(raise), c.root, c.epoch, c.dispatch)
+	b.Queue(s.sql(highest), c.root).Query(func(rows pgx.Rows) error {
+		var f burdock.Fence
+		var root []byte
+		_, err := pgx.ForEachRow(rows, []any{&root, &f.Epoch, &f.Dispatch}, func() error {
+			f.Root = string(root)
+			seen[f.Root] = f
+			return nil
+		})
+		return err
+	})
+}
+
+func (s *Store) queueRows(b *pgx.Batch, t *content) {
+	f := &t.fences
+	if len(t.graphs) > 0 {
+		var digests, descriptions [][]byte
+		for digest, description := range t.graphs {
+			digests, descriptions = append(digests, []byte(digest)), append(descriptions, description)
+		}
+		b.Queue(s.sql(putGraphs), digests, descriptions)
+	}
+	if a := &t.appCols; len(a.name) > 0 {
+		b.Queue(s.sql(putApps), f.root, f.epoch, f.dispatch, a.fence, a.name, a.parent, a.seq, a.index)
+	}
+	if c := &t.checkpoints; len(c.name) > 0 {
+		b.Queue(s.sql(putCheckpoints), f.root, f.epoch, f.dispatch, c.fence, c.name, c.seq, c.kind, c.lists, c.joined, c.graph, c.body)
+	}
+	if r := &t.runCols; len(r.name) > 0 {
+		b.Queue(s.sql(putRuns), f.root, f.epoch, f.dispatch, r.fence, r.name, r.seq, r.updated, r.status, r.project, r.part)
+	}
+}
+
+// present reports whether every record of sv is there as it was written.
+func (s *Store) present(ctx context.Context, sv *save) (bool, error) {
+	if err := s.settle(ctx); err != nil {
+		return false, err
+	}
+	c := &contentOf([]*save{sv}).checkpoints
+	var n int
+	err := retry(ctx, func() error {
+		return s.pool.QueryRow(ctx, s.sql(`SELECT count(*) FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[]) v(name, seq, kind, body)
+			JOIN burdock.app a ON a.name = v.name JOIN burdock.checkpoint c ON (c.app, c.seq, c.kind) = (a.id, v.seq, v.kind) AND c.body = v.body`),
+			c.name, c.seq, c.kind, c.body).Scan(&n)
+	})
+	return n == len(c.name), err
+}
+
+// below reports whether f is older than g, both of one root.
+func below(f, g burdock.Fence) bool {
+	return f.Epoch < g.Epoch || f.Epoch == g.Epoch && f.Dispatch < g.Dispatch
+}
