@@ -101,8 +101,9 @@ func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
 	}
 	a := &App{graph: g, tree: &tree{
 		root: opts.ID, project: opts.Project, partition: opts.Partition,
-		store: opts.Cascade.Store, tracker: opts.Cascade.Tracker, logger: opts.Logger, grace: opts.Grace,
+		logger: opts.Logger, grace: opts.Grace,
 	}}
+	durability := a.tree.configure(opts.Cascade, opts.Durability)
 	if a.tree.root == "" {
 		a.tree.root = newID()
 	}
@@ -118,7 +119,7 @@ func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
 	if anew {
 		flow = a.unwritten(opts)
 	}
-	if err := errors.Join(inputs, a.begin(p, opts), flow); err != nil {
+	if err := errors.Join(durability, inputs, a.begin(p, opts), flow); err != nil {
 		return nil, a.wrap(err)
 	}
 	return a, nil

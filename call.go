@@ -134,8 +134,11 @@ func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, e
 	r := a.run
 	r.sources = sources{events: events, config: a.tree.config}
 	r.pending, a.given = nil, events
+	if err := a.tree.flush(ctx); err != nil {
+		return a.finished(endFatal, err), err
+	}
 	if len(r.unsaved) > 0 {
-		if err := r.commit(ctx); err != nil {
+		if err := r.commit(ctx, nil); err != nil {
 			return a.finished(endFatal, err), err
 		}
 		if r.after != nil {
@@ -154,6 +157,9 @@ func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, e
 	}
 	r.emitApp(ctx, EventAppStarted, nil)
 	end, err := a.drive(ctx, h)
+	if failed := a.tree.flush(ctx); failed != nil {
+		end, err = endFatal, errors.Join(err, failed)
+	}
 	out := a.finished(end, err)
 	r.emitApp(ctx, EventAppEnded, func(e *Event) {
 		e.Stop = out.Stop
@@ -274,6 +280,7 @@ func (a *App) upToDate(ctx context.Context, epoch int64) error {
 	case a.fresh:
 		return fmt.Errorf("application %q: %w; use Resume or Open to go on with it", a.tree.root, ErrExists)
 	}
+	a.tree.discard() // another owner goes on from what was saved
 	err := a.reload(ctx)
 	if errors.Is(err, ErrNotFound) && !a.run.born {
 		return nil

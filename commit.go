@@ -31,7 +31,7 @@ func (r *runner) blank() Checkpoint {
 }
 
 // commit saves records, and before them whatever is not saved yet: sequence 0, and what an earlier save could not write.
-func (r *runner) commit(ctx context.Context, cps ...Checkpoint) error {
+func (r *runner) commit(ctx context.Context, events []Event, cps ...Checkpoint) error {
 	batch := r.unsaved
 	if !r.born && len(batch) == 0 {
 		zero, err := r.beginning()
@@ -41,7 +41,7 @@ func (r *runner) commit(ctx context.Context, cps ...Checkpoint) error {
 		batch = append(batch, zero)
 	}
 	batch = append(batch, cps...)
-	if err := r.tree.save(ctx, batch); err != nil {
+	if err := r.tree.save(ctx, batch, events...); err != nil {
 		return err
 	}
 	r.unsaved, r.born = nil, true
@@ -50,7 +50,7 @@ func (r *runner) commit(ctx context.Context, cps ...Checkpoint) error {
 
 // commitEnded is commit for the record of a step that has ended. What the store of a root did not take is kept for the
 // next call on the App: the step has run, and does not run again. A conflict keeps nothing, as another owner decides.
-func (r *runner) commitEnded(cps ...Checkpoint) (kept bool, err error) {
+func (r *runner) commitEnded(events []Event, cps ...Checkpoint) (kept bool, err error) {
 	if !r.born {
 		zero, err := r.beginning()
 		if err != nil {
@@ -58,7 +58,7 @@ func (r *runner) commitEnded(cps ...Checkpoint) (kept bool, err error) {
 		}
 		cps = append([]Checkpoint{zero}, cps...)
 	}
-	err = r.tree.save(r.cur.ctx, cps)
+	err = r.tree.save(r.cur.ctx, cps, events...)
 	switch {
 	case err == nil:
 		r.born = true
@@ -96,7 +96,10 @@ func (r *runner) beginning() (Checkpoint, error) {
 // remark writes the halt into the latest record.
 func (r *runner) remark(ctx context.Context) error {
 	if !r.born {
-		return r.commit(ctx)
+		return r.commit(ctx, nil)
+	}
+	if err := r.tree.flush(ctx); err != nil {
+		return err
 	}
 	cp, err := r.tree.store.Load(context.WithoutCancel(ctx), Ref{App: r.identity(), Seq: -1})
 	if err != nil {

@@ -34,13 +34,18 @@ func (r *runner) anyEvent(kind EventKind) Event {
 }
 
 // track hands an event to the tracker. Its failure changes nothing: it is counted and logged.
-func (r *runner) track(ctx context.Context, e Event) {
+func (r *runner) track(ctx context.Context, e Event) { r.tell(ctx, r.tree.tracker, e) }
+
+func (r *runner) tell(ctx context.Context, t Tracker, e Event) {
+	if t == nil {
+		return
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			r.untracked(e, fmt.Errorf("the tracker panicked: %v", v))
 		}
 	}()
-	if err := r.tree.tracker.Track(context.WithoutCancel(ctx), e); err != nil {
+	if err := t.Track(context.WithoutCancel(ctx), e); err != nil {
 		r.untracked(e, err)
 	}
 }
@@ -52,20 +57,21 @@ func (r *runner) untracked(e Event, err error) {
 	}
 }
 
-func (r *runner) emitStep(kind EventKind, status Status, next *planNode) {
-	e := r.event(kind)
-	e.Status = status
-	if kind == EventStepEnded {
-		e.Started = r.cur.started
+// emitStarted tells of an attempt that begins.
+func (r *runner) emitStarted() {
+	if !r.listens() {
+		return
 	}
-	if next != nil {
-		e.Next = next.action.name
-	}
+	e := r.event(EventStepStarted)
+	e.Status = StatusRunning
 	r.track(r.cur.ctx, e)
 }
 
-// emitEnded tells of a step that did not complete.
-func (r *runner) emitEnded(status Status, err error, next *planNode) {
+// endEvent returns the event of the attempt's end, for the commit of its record. Without a listener there is none.
+func (r *runner) endEvent(status Status, err error, next *planNode) []Event {
+	if !r.listens() {
+		return nil
+	}
 	e := r.event(EventStepEnded)
 	e.Status, e.Started = status, r.cur.started
 	if err != nil {
@@ -74,7 +80,7 @@ func (r *runner) emitEnded(status Status, err error, next *planNode) {
 	if next != nil {
 		e.Next = next.action.name
 	}
-	r.track(r.cur.ctx, e)
+	return []Event{e}
 }
 
 // emitApp tells of the beginning or end of a call on a root, or of a branch.
@@ -82,7 +88,14 @@ func (r *runner) emitApp(ctx context.Context, kind EventKind, edit func(*Event))
 	if !r.listens() {
 		return
 	}
+	if begins := kind == EventAppStarted || kind == EventBranchStarted; begins && !r.opened {
+		r.opened = true
+		r.events.Store(0)
+	}
 	e := r.event(kind)
+	if r.opened {
+		e.Attempt++ // it belongs to the attempt that follows, and so behind all that was told before
+	}
 	e.Graph, e.GraphHash = r.plan.graph.name, r.plan.graph.Hash()
 	if edit != nil {
 		edit(&e)

@@ -47,6 +47,7 @@ type StepInfo struct {
 	Action  string
 	Key     string // of a branch
 	Index   int64  // of a branch: its position in the sequence
+	Durable Durability
 }
 
 // Info returns which step ctx belongs to, or nil outside of actions.
@@ -58,7 +59,7 @@ func Info(ctx context.Context) *StepInfo {
 	r := c.run
 	return &StepInfo{
 		Root: r.tree.root, App: r.identity(), Path: r.path(), Seq: c.seq, Attempt: c.attempt, Action: c.action,
-		Key: r.branchKey(), Index: r.branchIndex(),
+		Key: r.branchKey(), Index: r.branchIndex(), Durable: r.tree.durable,
 	}
 }
 

@@ -228,6 +228,44 @@ func TestM8_CancelledVisitIsNotCompleted(t *testing.T) {
 	}
 }
 
+// The same when everything has started and the sequence is at its end, or when reduce itself looks at its context.
+func TestM8_CancelledWithEverythingStarted(t *testing.T) {
+	stop := errors.New("stop")
+	for i := range 500 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		r := rigOf(numbered(4)...)
+		r.opts = &burdock.MapOptions{Failures: burdock.Collect}
+		var all sync.WaitGroup
+		all.Add(4)
+		r.do = func(ctx context.Context, name string) (string, error) {
+			all.Done()
+			all.Wait()
+			cancel(stop)
+			if name == "b00" {
+				return name, nil
+			}
+			return "", context.Cause(ctx)
+		}
+		var told error
+		r.reduce = func(ctx context.Context, rs *twigResults) ([]string, error) {
+			if i%2 == 0 {
+				<-ctx.Done()
+				told = stop
+				return []string{"partial"}, nil
+			}
+			words := wordsOf(rs.AsDone())
+			told = rs.Err()
+			return words, nil
+		}
+		got, err := r.runWith(ctx, t, &burdock.Options{})
+		if err == nil {
+			t.Fatalf("round %d: a cancelled visit has completed with %v", i, got)
+		}
+		wantIs(t, err, stop)
+		wantIs(t, told, stop)
+	}
+}
+
 // A sequence that heeds its context and just ends is not taken for one that is complete; nor is its error the cause.
 func TestM8_CancelledSequenceIsNotItsEnd(t *testing.T) {
 	stop := errors.New("stop")

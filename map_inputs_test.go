@@ -86,6 +86,24 @@ func TestI1_WindowServesEverythingBelow(t *testing.T) {
 		out, err := burdock.Read[bunch](app.Run(t.Context()))
 		wantWords(t, out.Words, err, "a=m1 b=m2")
 	}
+	// A window further in adds to it and hides what it names.
+	type lang struct {
+		Name string `state:"name,key"`
+		Lang string `input:"lang"`
+	}
+	leaf := burdock.Func("leaf", func(_ context.Context, in struct {
+		Name  string `state:"name"`
+		Model string `input:"model"`
+		Lang  string `input:"lang"`
+	},
+	) (twigOut, error) {
+		return twigOut{in.Name + "=" + in.Model + "," + in.Lang}, nil
+	})
+	deep := burdock.MustGraph("deep", burdock.Chain(mapOver("inner", leaf, nil, lang{"x", "en"}, lang{"y", "de"}), join))
+	app := newApp(t, burdock.MustGraph("g", burdock.Node(mapOver("outer", deep, nil, withModel{"a", "m1"}))), nil)
+	got, err := burdock.Read[bunch](app.Run(t.Context()))
+	wantWords(t, got.Words, err, "x=m1,en+y=m1,de")
+
 	// The same by Given instead: an event serves the first step that declares it.
 	type required struct {
 		Model string `input:"model"`
@@ -99,7 +117,7 @@ func TestI1_WindowServesEverythingBelow(t *testing.T) {
 	}
 	m := mapOver("m", burdock.MustGraph("two", burdock.Chain(note("one"), note("two"))), &burdock.MapOptions{Limit: 1}, twigKey{"a"}, twigKey{"b"})
 	g := burdock.MustGraph("g", burdock.Chain(m, note("later")))
-	app := newApp(t, g, starting(struct {
+	app = newApp(t, g, starting(struct {
 		Name string `state:"name"`
 	}{"root"}))
 	out, err := app.Run(t.Context(), burdock.Given(required{"event"}))

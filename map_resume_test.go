@@ -315,6 +315,8 @@ func TestM13_ChangedSequence(t *testing.T) {
 			"a:completed b:superseded c:completed d:superseded"},
 		{"many before", []item{{"v", 1}, {"w", 1}, {"x", 1}, {"y", 1}, {"z", 1}, {"b", 1}}, "v w x y z", "v1 w1 x1 y1 z1 b1",
 			"a:superseded b:completed c:superseded d:superseded v:completed w:completed x:completed y:completed z:completed"},
+		{"many before one that failed", []item{{"v", 1}, {"w", 1}, {"x", 1}, {"y", 1}, {"z", 1}, {"d", 1}}, "v w x y z d", "v1 w1 x1 y1 z1 d1",
+			"a:superseded b:superseded c:superseded d:completed v:completed w:completed x:completed y:completed z:completed"},
 		{"none", nil, "", "", "a:superseded b:superseded c:superseded d:superseded"},
 	}
 	for _, test := range tests {
@@ -343,6 +345,114 @@ func TestM13_ChangedSequence(t *testing.T) {
 		wantEqual(t, "ran", ran.take(), "d")
 		wantEqual(t, "statuses", statuses(branchRecords(t, store, burdock.Ref{App: "app", Seq: 1})),
 			"a:completed b:completed c:completed d:completed x:superseded")
+	})
+}
+
+// M13: a branch that waits, is no longer yielded and comes back waits again.
+func TestM13_WaitingBranchComesBack(t *testing.T) {
+	var log notes
+	list := []string{"?a", "?b"}
+	m := burdock.MapStates("fan", asking(&log),
+		func(context.Context, burdock.None) iter.Seq2[twigKey, error] {
+			return burdock.Each(list, func(n string) twigKey { return twigKey{n} })
+		},
+		func(_ context.Context, _ burdock.None, rs *twigResults) (bunch, error) {
+			return bunch{wordsOf(rs.OK())}, nil
+		}, nil)
+	g := burdock.MustGraph("g", burdock.Node(m))
+	store := memory()
+	parent := burdock.Ref{App: "app", Seq: 1}
+	runTo(t, newApp(t, g, stored(store, nil)), burdock.StopWaiting)
+	list = list[1:]
+	runTo(t, openApp(t, g, stored(store, nil)), burdock.StopWaiting)
+	wantEqual(t, "statuses", statuses(branchRecords(t, store, parent)), "?a:superseded ?b:waiting")
+	list = []string{"?a", "?b"}
+	log.take()
+	out := runTo(t, openApp(t, g, stored(store, nil)), burdock.StopWaiting)
+	wantEqual(t, "pending", len(out.Pending), 2)
+	out = runTo(t, openApp(t, g, stored(store, nil)), burdock.StopDone, burdock.Given(consent{true}))
+	wantEqual(t, "words", strings.Join(view[bunch](t, out.State).Words, " "), "?a=true ?b=true")
+	ran := strings.Fields(log.take())
+	slices.Sort(ran)
+	wantEqual(t, "ran", strings.Join(ran, " "), "approve:?a approve:?b")
+}
+
+// M14: a result reaches reduce only when the branch's last record is acknowledged.
+func TestM14_ResultsAreSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory()
+		r := rigOf("s1", "s2", "s3", "bad", "s1 too")
+		r.do, r.opts = after, &burdock.MapOptions{Failures: burdock.Collect}
+		r.reduce = func(_ context.Context, rs *twigResults) ([]string, error) {
+			for x := range rs.All() {
+				cp, err := store.Load(t.Context(), burdock.Ref{App: x.ID(), Seq: 1})
+				if err != nil || cp.Join == 0 || cp.Status == burdock.StatusRunning {
+					t.Errorf("%s is delivered, its record is %s with join %d (%v)", x.Key(), cp.Status, cp.Join, err)
+				}
+			}
+			return nil, nil
+		}
+		if _, err := r.runWith(t.Context(), t, stored(slowStore{store}, nil)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Retry of a map runs only what did not complete again, also when the process dies during the wait.
+func TestR4_RetryOfMap(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		o     func() *burdock.Options
+		again string
+	}{
+		{"store", func() *burdock.Options { return stored(memory(), nil) }, "b02 b03"},
+		{"no store", func() *burdock.Options { return &burdock.Options{} }, "b00 b01 b02 b03"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := rigOf(numbered(4)...)
+				r.opts = &burdock.MapOptions{Limit: 1}
+				failed := false
+				r.do = func(_ context.Context, name string) (string, error) {
+					if name == "b02" && !failed {
+						failed = true
+						wantEqual(t, "started", r.takeStarted(), "b00 b01 b02")
+						return "", errors.New("once")
+					}
+					return name, nil
+				}
+				g := burdock.MustGraph("g", burdock.Node(r.action().With(burdock.Retry{Attempts: 2})))
+				out := runTo(t, newApp(t, g, test.o()), burdock.StopDone)
+				wantEqual(t, "words", strings.Join(view[bunch](t, out.State).Words, " "), "b00 b01 b02 b03")
+				wantEqual(t, "started again", r.takeStarted(), test.again)
+			})
+		})
+	}
+	t.Run("killed while it waits", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := rigOf(numbered(3)...)
+			fail := true
+			r.opts = &burdock.MapOptions{Limit: 1, Failures: burdock.Collect}
+			r.do = func(_ context.Context, name string) (string, error) {
+				if name == "b01" && fail {
+					return "", errors.New("no")
+				}
+				return name, nil
+			}
+			r.reduce = func(_ context.Context, rs *twigResults) ([]string, error) { return wordsOf(rs.OK()), rs.Err() }
+			g := burdock.MustGraph("g", burdock.Node(r.action().With(burdock.Retry{Attempts: 9, Backoff: 1000 * time.Hour, MaxBackoff: 1000 * time.Hour})))
+			store := memory()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := newApp(t, g, stored(store, nil)).Run(ctx); err == nil {
+				t.Fatal("no error")
+			}
+			fail = false
+			r.takeStarted()
+			out := runTo(t, openApp(t, g, stored(store, nil)), burdock.StopDone)
+			wantEqual(t, "words", strings.Join(view[bunch](t, out.State).Words, " "), "b00 b01 b02")
+			wantEqual(t, "started again", r.takeStarted(), "b01")
+		})
 	})
 }
 

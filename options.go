@@ -21,6 +21,8 @@ type Options struct {
 	Given Inputs
 	// Cascade is where steps are saved and who is told of them; branches inherit it.
 	Cascade Cascade
+	// Durability says what an acknowledged step survives. Defaults to Durable.
+	Durability Durability
 	// MaxConcurrency bounds how many action functions run at one moment in the whole tree of branches. Reduce
 	// functions, routes and waiting for branches do not count. Defaults to no bound.
 	MaxConcurrency int

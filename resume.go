@@ -176,7 +176,7 @@ func (r *runner) position(rec *record) error {
 		return nil
 	}
 	r.seq, r.attempt, r.status, r.revisit = cp.Seq-1, cp.Attempt, status, true
-	r.rerun = status == StatusFailed || status == StatusCancelled
+	r.rerun = status == StatusFailed || status == StatusCancelled || !cp.RetryAt.IsZero()
 	if status == StatusRunning || status == StatusCancelled {
 		r.spent, r.retryAt = cp.Spent, cp.RetryAt
 	}
@@ -242,6 +242,9 @@ func (v *visit) restore() error {
 func (v *visit) read() (highest, last int64, err error) {
 	v.recorded = map[string]*record{}
 	q := Query{Parent: Ref{App: v.id, Seq: v.seq}, Rebuild: true}
+	if err := v.run.tree.flush(v.ctx); err != nil {
+		return 0, 0, err
+	}
 	for cp, err := range v.run.tree.store.List(v.ctx, q) {
 		if err != nil {
 			if v.ctx.Err() == nil {
@@ -341,7 +344,7 @@ func (v *visit) remark(exhausted bool) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	if err := v.run.commit(v.ctx, batch...); err != nil {
+	if err := v.run.commit(v.ctx, nil, batch...); err != nil {
 		return err
 	}
 	v.run.rerun, v.run.status = false, StatusRunning
@@ -370,6 +373,9 @@ func (v *visit) cancelWaiting(b *branch) error {
 
 func (v *visit) cancelBelow(parent Ref, why *Failure) error {
 	var waiting []Ref
+	if err := v.run.tree.flush(v.ctx); err != nil {
+		return err
+	}
 	for cp, err := range v.run.tree.store.List(context.WithoutCancel(v.ctx), Query{Parent: parent, Latest: true}) {
 		if err != nil {
 			err = &StoreError{Op: "list", App: parent.App, Err: err}

@@ -114,7 +114,7 @@ func (r *runner) again(res result) error {
 	}
 	cp := r.checkpoint(StatusRunning)
 	cp.RetryAt, cp.Error = r.retryAt, newFailure(err, r.cur.node.action.name, r.seq+1, r.attempt, r.plan.sentinels)
-	return r.commit(r.cur.ctx, cp)
+	return r.commit(r.cur.ctx, nil, cp)
 }
 
 // backoff waits until the next attempt may begin. It reports whether the run goes on.

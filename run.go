@@ -123,13 +123,11 @@ func (r *runner) wrap(err error) error {
 // announce tells of the attempt that begins. A parallel step is recorded as running before its first branch starts, with
 // the inputs it was given, so that a restart finds both.
 func (r *runner) announce() error {
-	if r.listens() {
-		r.emitStep(EventStepStarted, StatusRunning, nil)
-	}
+	r.emitStarted()
 	if !r.records() || r.cur.node.action.spec.par == nil || r.rerun {
 		return nil // a visit that runs again what failed writes it, see visit.remark
 	}
-	if err := r.commit(r.cur.ctx, r.checkpoint(StatusRunning)); err != nil {
+	if err := r.commit(r.cur.ctx, nil, r.checkpoint(StatusRunning)); err != nil {
 		return err
 	}
 	r.status = StatusRunning
@@ -162,6 +160,7 @@ func (r *runner) completed(res result, h *hooks) (ending, bool, error) {
 	n := r.cur.node
 	final := res.to == nil
 	join := r.join(final)
+	ended := r.endEvent(StatusCompleted, nil, res.to)
 	if r.records() {
 		cp := r.checkpoint(StatusCompleted)
 		cp.Delta, cp.Lists, cp.Route, cp.Join = res.delta, res.lists, res.label, join
@@ -169,16 +168,14 @@ func (r *runner) completed(res result, h *hooks) (ending, bool, error) {
 			cp.Next = res.to.action.name
 		}
 		cp.Halted = h.halts(n, res.to)
-		if kept, err := r.commitEnded(r.withSnapshot(cp, res)...); err != nil {
+		if kept, err := r.commitEnded(ended, r.withSnapshot(cp, res)...); err != nil {
 			if kept {
 				r.after = func() { r.pass(res) }
 			}
 			return endFatal, false, err
 		}
 	}
-	if r.listens() {
-		r.emitStep(EventStepEnded, StatusCompleted, res.to)
-	}
+	r.told(r.cur.ctx, ended)
 	r.sources.events = r.sources.events.without(r.cur.given.used)
 	if final && r.branch != nil {
 		r.branch.out = res.out
@@ -215,13 +212,14 @@ func (r *runner) failed(status Status, res result, h *hooks) (ending, bool, erro
 	if status == StatusFailed {
 		join = r.join(to == nil)
 	}
+	ended := r.endEvent(status, err, to)
 	if r.records() {
 		cp := r.checkpoint(status)
 		cp.Error, cp.Route, cp.Join = failure, label, join
 		if to != nil {
 			cp.Next, cp.Halted = to.action.name, h.halts(n, to)
 		}
-		if kept, err := r.commitEnded(cp); err != nil {
+		if kept, err := r.commitEnded(ended, cp); err != nil {
 			r.keep()
 			if kept {
 				r.after = func() { r.divert(status, failure, to) }
@@ -229,9 +227,7 @@ func (r *runner) failed(status Status, res result, h *hooks) (ending, bool, erro
 			return endFatal, false, err
 		}
 	}
-	if r.listens() {
-		r.emitEnded(status, err, to)
-	}
+	r.told(r.cur.ctx, ended)
 	r.divert(status, failure, to)
 	step := r.stepDone(status, number, err)
 	if to == nil {
@@ -331,24 +327,27 @@ func (r *runner) wait() (ending, error) {
 	r.release()
 	r.keep()
 	r.status, r.recalled, r.halted = StatusWaiting, r.cur.inputs, ""
-	r.attempt++
+	r.count()
 	r.pending = []Pending{{
 		Ref: Ref{App: r.identity(), Seq: r.seq + 1}, Path: r.path(), Action: r.next.action.name,
 		Needs: r.cur.given.needs, State: r.state(),
 	}}
+	ctx := context.Background()
+	var ended []Event
+	if r.listens() {
+		e := r.event(EventWaiting)
+		e.Status, e.Needs = StatusWaiting, r.cur.given.needs
+		ended = []Event{e}
+	}
 	if r.records() {
 		r.cur.started = now()
 		cp := r.checkpoint(StatusWaiting)
 		cp.Needs = r.cur.given.needs
-		if err := r.commit(context.Background(), cp); err != nil {
+		if err := r.commit(ctx, ended, cp); err != nil {
 			return endFatal, err
 		}
 	}
-	if r.listens() {
-		e := r.event(EventWaiting)
-		e.Status, e.Needs = StatusWaiting, r.cur.given.needs
-		r.track(context.Background(), e)
-	}
+	r.told(ctx, ended)
 	return endWaiting, nil
 }
 
@@ -356,14 +355,13 @@ func (r *runner) wait() (ending, error) {
 func (r *runner) suspended(res result) (ending, error) {
 	r.keep()
 	r.status, r.revisit = StatusWaiting, true
+	ended := r.endEvent(StatusWaiting, nil, nil)
 	if r.records() {
-		if err := r.commit(r.cur.ctx, r.checkpoint(StatusWaiting)); err != nil {
+		if err := r.commit(r.cur.ctx, ended, r.checkpoint(StatusWaiting)); err != nil {
 			return endFatal, err
 		}
 	}
-	if r.listens() {
-		r.emitEnded(StatusWaiting, nil, nil)
-	}
+	r.told(r.cur.ctx, ended)
 	return endWaiting, nil
 }
 

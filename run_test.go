@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -313,4 +316,23 @@ func TestANilOptionIsAnError(t *testing.T) {
 	_, err := app.Run(t.Context(), nil)
 	wantTexts(t, err, "a nil RunOption")
 	runTo(t, app, burdock.StopDone)
+}
+
+// M12: a path escapes what has a meaning in paths, so that reading it back is exact.
+func FuzzThePathOfARootIsExact(f *testing.F) {
+	for _, id := range []string{"run-7", "a/b#c:d~e%", "%2F", "ü ", "\u0085", "x\u2028"} {
+		f.Add(id)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		db := newStore()
+		app, err := burdock.New(t.Context(), line(idle("a")), &burdock.Options{ID: id, Cascade: burdock.Cascade{Store: db}})
+		if err != nil || id == "" {
+			t.Skip()
+		}
+		runTo(t, app, burdock.StopDone)
+		path := records(t, db, id)[0].Path
+		if got, err := url.PathUnescape(path); err != nil || got != id || strings.ContainsAny(path, "/#:~") || strings.ContainsFunc(path, unicode.IsControl) {
+			t.Errorf("id %q has path %q, which reads back as %q, %v", id, path, got, err)
+		}
+	})
 }

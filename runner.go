@@ -51,6 +51,7 @@ type runner struct {
 	after   func()       // moves the position behind that step once it is saved
 	since   int          // bytes of deltas since the last snapshot
 	events  atomic.Int64 // of this attempt
+	opened  bool         // the first event of the next attempt has been told
 	spans   atomic.Int64 // of this attempt
 	cur     current
 }

@@ -71,8 +71,7 @@ func (a *attempt) call() result {
 // start begins an attempt of the next node. ctx is the run's.
 func (r *runner) start(ctx context.Context) {
 	n := r.cur.node
-	r.attempt++
-	r.events.Store(0)
+	r.count()
 	r.spans.Store(0)
 	att := &r.cur.own
 	if r.tree.grace > 0 {
@@ -87,6 +86,15 @@ func (r *runner) start(ctx context.Context) {
 	if r.records() || r.listens() {
 		r.cur.started = now()
 	}
+}
+
+// count begins another attempt of the next step.
+func (r *runner) count() {
+	r.attempt++
+	if !r.opened {
+		r.events.Store(0)
+	}
+	r.opened = false
 }
 
 // perform runs the attempt, on a goroutine of its own if Options.Grace may have to leave it behind.

@@ -15,6 +15,9 @@ type tree struct {
 	partition string
 	store     Store
 	tracker   Tracker
+	journal   Journal // commits the events of ended steps itself; nil if the tracker is elsewhere
+	others    Tracker // with a journal: who else is told of them
+	durable   Durability
 	logger    *slog.Logger
 	grace     time.Duration
 	config    values
@@ -25,6 +28,7 @@ type tree struct {
 	fence  Fence
 	cancel context.CancelCauseFunc // of the call that runs
 	fatal  error                   // a StoreError or ErrConflict: nothing more may be written
+	held   held
 }
 
 // fail stops the whole tree: its right to write, or the means, is gone.
@@ -51,22 +55,6 @@ func (t *tree) begin(fence Fence, cancel context.CancelCauseFunc) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.fence, t.cancel, t.fatal = fence, cancel, nil
-}
-
-// save commits checkpoints under the tree's claim. What ends the caller's context does not end a save.
-func (t *tree) save(ctx context.Context, batch []Checkpoint) error {
-	if err := t.failed(); err != nil {
-		return err
-	}
-	for i := range batch {
-		batch[i].Fence = t.fence
-	}
-	if err := t.store.Save(context.WithoutCancel(ctx), t.fence, batch); err != nil {
-		err = &StoreError{Op: "save", App: batch[len(batch)-1].App, Err: err}
-		t.fail(err)
-		return err
-	}
-	return nil
 }
 
 // takeToken waits for the right to run an action function.

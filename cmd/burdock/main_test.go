@@ -50,9 +50,14 @@ func exit(err error) {
 // runBurdock is the program at a fixed moment. It fails if a command has left a goroutine.
 //
 //	BURDOCK_TEST_NOW=never     the true time
-//	BURDOCK_TEST_STOP=INT:3    this signal comes while the third file is reviewed; KILL, TERM and INTINT, twice, too
+//	BURDOCK_TEST_IMPATIENT=1   a locked database is waited for 100 ms
+//	BURDOCK_TEST_STOP=INT:3    this signal comes while the third file is reviewed; KILL, TERM and INTINT, twice, too;
+//	                           with WAIT the file "held" is written instead, and the review stands still
 func runBurdock() {
-	p := &program{stdout: os.Stdout, stderr: os.Stderr, now: func() time.Time { return testNow }, busy: 100 * time.Millisecond}
+	p := &program{stdout: os.Stdout, stderr: os.Stderr, now: func() time.Time { return testNow }}
+	if os.Getenv("BURDOCK_TEST_IMPATIENT") != "" {
+		p.busy = 100 * time.Millisecond
+	}
 	if os.Getenv("BURDOCK_TEST_NOW") == "never" {
 		p.now = time.Now
 	}

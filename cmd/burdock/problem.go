@@ -36,7 +36,7 @@ var doing = map[string]string{
 
 func explainDatabase(e *sqlitestore.Error) (what, hint string) {
 	if errors.Is(e, burdock.ErrConflict) {
-		return "another process runs this application: " + e.Err.Error(), "wait until it has ended, or end it"
+		return strings.TrimSuffix(e.Err.Error(), ": "+burdock.ErrConflict.Error()), "wait until that has ended, or end it"
 	}
 	what = doing[e.Op]
 	if what == "" {

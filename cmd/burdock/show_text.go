@@ -50,11 +50,7 @@ func (s *showing) all() error {
 
 func (s *showing) header() {
 	a := s.app
-	name := a.ID
-	if a.Path != "" {
-		name = a.Path
-	}
-	s.printf("%s  %s\n", term.Escape(name), a.Status)
+	s.printf("%s  %s\n", s.name(), a.Status)
 	if a.Path != "" {
 		s.field("id", a.ID)
 		s.field("branch of", fmt.Sprintf("%s, step %d", a.Parent.App, a.Parent.Seq))
@@ -72,6 +68,14 @@ func (s *showing) header() {
 	}
 	s.field("halted", prefixed("before ", a.Halted))
 	s.field("waits for", strings.Join(a.Needs, ", "))
+}
+
+// name is the id of a root and the path of a branch.
+func (s *showing) name() string {
+	if s.app.Path != "" {
+		return term.Escape(s.app.Path)
+	}
+	return term.Escape(s.app.ID)
 }
 
 func prefixed(prefix, text string) string {
@@ -243,7 +247,7 @@ func (s *showing) oneStep() error {
 	if step.Seq == 0 {
 		action = "beginning"
 	}
-	s.printf("%s, step %d: %s  %s\n", term.Escape(s.app.ID), step.Seq, term.Escape(action), step.Status)
+	s.printf("%s, step %d: %s  %s\n", s.name(), step.Seq, term.Escape(action), step.Status)
 	s.field("started", fmt.Sprintf("%s, %s", term.Moment(step.Started), term.Ago(s.view.Now, step.Started)))
 	s.field("took", length(step.Took))
 	if step.Attempt > 1 {

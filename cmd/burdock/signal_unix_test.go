@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// stopper sends a signal to this process while a file is reviewed, and makes the files after it slow.
+// stopper sends a signal to this process while a file is reviewed, and makes the files after it slow; or it waits in the
+// midst of that file.
 func stopper(order string) func(string) {
 	name, after, _ := strings.Cut(order, ":")
 	at, err := strconv.Atoi(after)
@@ -25,6 +26,10 @@ func stopper(order string) func(string) {
 	return func(string) {
 		if n.Add(1) < int64(at) {
 			return
+		}
+		if name == "WAIT" {
+			_ = os.WriteFile("held", nil, 0o600)
+			time.Sleep(heldAtMost)
 		}
 		for _, s := range signals {
 			_ = syscall.Kill(os.Getpid(), s)

@@ -129,7 +129,7 @@ func rank(_ context.Context, _ scope, rs *burdock.Results[file, reviewed]) (out 
 
 func (b *bot) inspect(ctx context.Context, in file) (seen, error) {
 	i, err := b.checks.Inspect(ctx, in.Subject)
-	return seen{Kind: i.Kind, Findings: i.Findings, Notes: i.Notes}, err
+	return seen(i), err
 }
 
 // subject is what every check reads.

@@ -42,7 +42,8 @@ type job struct {
 	delay   time.Duration
 	suspend bool
 	goexit  bool
-	found   int64 // join number of a result it has already
+	linger  time.Duration // after it was suspended
+	found   int64         // join number of a result it has already
 	run     func()
 }
 
@@ -113,6 +114,9 @@ func (r *rig) run(n *fan.Node[job], resumed bool) {
 	}
 	if n.B.suspend {
 		r.Suspend(n)
+		if n.B.linger > 0 {
+			time.Sleep(n.B.linger)
+		}
 		return
 	}
 	r.Joined(n)
@@ -336,6 +340,7 @@ func TestSuspended(t *testing.T) {
 		{"MaxWaiting, many workers", []job{wait, slow, wait, quick, quick}, 2, 9, 2, 0, fan.AsDone, []int64{1}, 3},
 		{"held ones start although the buffer is full", []job{wait, {found: 1}, {found: 2}, {found: 3}, quick}, 1, 1, 9, 5, fan.AsDone, []int64{1, 2, 3, 4}, 5},
 		{"held ones start before it is given up", []job{wait, {found: 1}, {found: 2}, {found: 3}, quick, wait}, 1, 1, 9, 6, fan.InOrder, nil, 6},
+		{"and however long a worker takes to come back", []job{{suspend: true, linger: time.Second}, {found: 1}, {found: 2}, quick}, 1, 1, 9, 4, fan.InOrder, nil, 4},
 		{"one behind restored ones waits", []job{{found: 2}, {found: 1}, wait}, 1, 1, 9, 3, fan.AsDone, []int64{1, 0}, 3},
 	}
 	for _, test := range tests {
@@ -364,6 +369,28 @@ func TestSuspended(t *testing.T) {
 					r.end()
 				})
 			}
+		})
+	}
+}
+
+// Each reader is woken by what it waits for, not by the next thing that happens to end.
+func TestReaderIsWokenAtOnce(t *testing.T) {
+	for order, want := range map[fan.Order][]int64{fan.InOrder: {0, 1, 2}, fan.AsDone: {1, 0, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			delays := []time.Duration{10 * time.Second, time.Second, time.Hour}
+			r := newRig([]job{{delay: delays[0]}, {delay: delays[1]}, {delay: delays[2]}, {delay: 2 * time.Hour}}, 4, 9)
+			begin := time.Now()
+			for i, index := range want {
+				n := r.read(order)
+				due := delays[index]
+				if order == fan.InOrder {
+					due = slices.Max(delays[:index+1])
+				}
+				if n.Index != index || time.Since(begin) != due {
+					t.Errorf("result %d is task %d after %v; want task %d after %v", i, n.Index, time.Since(begin), index, due)
+				}
+			}
+			r.end()
 		})
 	}
 }

@@ -32,11 +32,13 @@ func (w *writer) move(a *app, to place) error {
 	if err != nil {
 		return err
 	}
-	if err := w.conn.exec("UPDATE app SET parent = ?, parent_seq = ?, idx = ?, home = coalesce(home, ?) WHERE id = ?",
-		parent, to.parent.Seq, to.index, home, a.id); err != nil {
+	moved := *a
+	moved.place, moved.home = to, home
+	if err := w.conn.exec("UPDATE app SET parent = ?, parent_seq = ?, idx = ?, home = ?, sum = ? WHERE id = ?",
+		parent, to.parent.Seq, to.index, home, moved.sum(), a.id); err != nil {
 		return err
 	}
-	a.place = to
+	*a = moved
 	return nil
 }
 
@@ -50,10 +52,11 @@ func (w *writer) id(name string) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := w.conn.exec("INSERT INTO app(id, name) VALUES (?, ?)", id, name); err != nil {
+	a = &app{id: id, name: name}
+	if err := w.conn.exec("INSERT INTO app(id, name, sum) VALUES (?, ?, ?)", id, name, a.sum()); err != nil {
 		return nil, err
 	}
-	return w.remember(name, &app{id: id, name: name}), nil
+	return w.remember(name, a), nil
 }
 
 func (w *writer) newID() (int64, error) {
@@ -94,11 +97,12 @@ func (w *writer) insert(name string, ab *about) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := w.conn.exec(`INSERT INTO app(root, parent, parent_seq, idx, orphan, graph, path, project, partition, task, key, fingerprint, id, name)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, append(args, id, name)...); err != nil {
+	a := &app{id: id, name: name, known: true, about: *ab, place: place{ab.Parent, ab.Index}, orphan: args[4]}
+	if err := w.conn.exec(`INSERT INTO app(root, parent, parent_seq, idx, orphan, graph, path, project, partition, task, key, fingerprint, sum, id, name)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, append(args, a.sum(), id, name)...); err != nil {
 		return nil, err
 	}
-	return w.remember(name, &app{id: id, name: name, known: true, about: *ab, place: place{ab.Parent, ab.Index}}), nil
+	return w.remember(name, a), nil
 }
 
 // fill completes a row that its branches or events have made.
@@ -107,11 +111,12 @@ func (w *writer) fill(a *app, ab *about) error {
 	if err != nil {
 		return err
 	}
+	filled := app{id: a.id, name: a.name, known: true, about: *ab, place: place{ab.Parent, ab.Index}, orphan: args[4]}
 	if err := w.conn.exec(`UPDATE app SET root = ?, parent = ?, parent_seq = ?, idx = ?, orphan = ?, graph = ?, path = ?, project = ?,
-		partition = ?, task = ?, key = ?, fingerprint = ? WHERE id = ?`, append(args, a.id)...); err != nil {
+		partition = ?, task = ?, key = ?, fingerprint = ?, sum = ? WHERE id = ?`, append(args, filled.sum(), a.id)...); err != nil {
 		return err
 	}
-	a.known, a.about, a.place = true, *ab, place{ab.Parent, ab.Index}
+	*a = filled
 	return nil
 }
 
@@ -168,7 +173,7 @@ func (w *writer) graph(name, hash string) (*graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &graph{id: v[0].(int64)}
+	g := &graph{id: num(v[0])}
 	g.description, _ = v[1].([]byte)
 	w.graphs[key] = g
 	return g, nil

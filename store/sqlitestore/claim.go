@@ -58,23 +58,19 @@ func (s *Store) Claim(ctx context.Context, root string) (burdock.Claim, error) {
 // claim writes the next epoch unless a living owner holds root.
 func (s *Store) claim(root string) (c *claim, err error) {
 	err = s.lightly(func(db *conn) error {
-		v, found, err := db.one("SELECT epoch, held, owner FROM claim WHERE root = ?", root)
+		row, _, err := db.claim(root)
 		if err != nil {
 			return err
 		}
-		fence := burdock.Fence{Root: root, Epoch: 1}
-		if found {
-			fence.Epoch = num(v[0]) + 1
-			if err := s.free(root, num(v[1]), str(v[2])); err != nil {
-				return err
-			}
+		if err := s.free(row); err != nil {
+			return err
 		}
 		owner, err := s.claims.live(s.path)
 		if err != nil {
 			return err
 		}
-		if err := db.exec(`INSERT OR REPLACE INTO claim(root, epoch, dispatch, held, owner) VALUES (?, ?, 0, ?, ?)`,
-			root, fence.Epoch, fence.Epoch, owner); err != nil {
+		fence := burdock.Fence{Root: root, Epoch: row.fence.Epoch + 1}
+		if err := db.putClaim(claimRow{fence, fence.Epoch, owner}); err != nil {
 			return err
 		}
 		c = s.claims.add(s, fence)
@@ -86,23 +82,46 @@ func (s *Store) claim(root string) (c *claim, err error) {
 	return c, err
 }
 
+// A claimRow is what the database says about who advances a root.
+type claimRow struct {
+	fence burdock.Fence // the highest seen
+	held  int64         // the epoch of the claim that owner holds, 0 while nobody does
+	owner string
+}
+
+// claim reads the row of a root; where there is none, its fence is the lowest.
+func (c *conn) claim(root string) (row claimRow, found bool, err error) {
+	row.fence.Root = root
+	v, found, err := c.one("SELECT root, epoch, dispatch, held, owner, sum FROM claim WHERE root = ?", root)
+	if err != nil || !found {
+		return row, false, err
+	}
+	row.fence.Epoch, row.fence.Dispatch, row.held, row.owner = num(v[1]), num(v[2]), num(v[3]), str(v[4])
+	return row, true, sound(v, "the claim of %q", root)
+}
+
+func (c *conn) putClaim(row claimRow) error {
+	values := []any{row.fence.Root, row.fence.Epoch, row.fence.Dispatch, row.held, row.owner}
+	return c.exec("INSERT OR REPLACE INTO claim(root, epoch, dispatch, held, owner, sum) VALUES (?, ?, ?, ?, ?, ?)", append(values, sum(values))...)
+}
+
 // free fails with ErrConflict if the owner that a claim names holds it and lives.
-func (s *Store) free(root string, held int64, owner string) error {
-	if held == 0 || owner == "" {
+func (s *Store) free(row claimRow) error {
+	if row.held == 0 || row.owner == "" {
 		return nil
 	}
-	who := "another process"
+	root, who := row.fence.Root, "another process"
 	lives, err := false, error(nil)
-	if owner == s.claims.name() {
-		who, lives = "this process", s.claims.holds(root, held)
+	if row.owner == s.claims.name() {
+		who, lives = "this process", s.claims.holds(root, row.held)
 	} else {
-		lives, err = ownerLives(filepath.Join(filepath.Dir(s.path), owner))
-		who += pidOf(owner)
+		lives, err = ownerLives(filepath.Join(filepath.Dir(s.path), row.owner))
+		who += pidOf(row.owner)
 	}
 	if err != nil || !lives {
 		return err
 	}
-	return &Error{Path: s.path, Op: "claim", Err: fmt.Errorf("%q is held with epoch %d by %s: %w", root, held, who, burdock.ErrConflict)}
+	return &Error{Path: s.path, Op: "claim", Err: fmt.Errorf("%q is held with epoch %d by %s: %w", root, row.held, who, burdock.ErrConflict)}
 }
 
 // lightly runs f in a transaction that is committed without a sync. The caller holds the token.
@@ -141,7 +160,12 @@ func (c *claim) Release(context.Context) (err error) {
 		defer s.unlock()
 		s.claims.drop(c)
 		err = s.fail("release", s.lightly(func(db *conn) error {
-			return db.exec("UPDATE claim SET held = 0, owner = '' WHERE root = ? AND held = ? AND owner = ?", c.fence.Root, c.fence.Epoch, s.claims.name())
+			row, _, err := db.claim(c.fence.Root)
+			if err != nil || row.held != c.fence.Epoch || row.owner != s.claims.name() {
+				return err
+			}
+			row.held, row.owner = 0, ""
+			return db.putClaim(row)
 		}))
 	})
 	return err
@@ -150,11 +174,11 @@ func (c *claim) Release(context.Context) (err error) {
 // Live reports whether a living owner holds root.
 func (s *Store) Live(ctx context.Context, root string) (live bool, err error) {
 	err = s.reading(ctx, "live", func(c *conn) error {
-		v, found, err := c.one("SELECT held, owner FROM claim WHERE root = ?", root)
+		row, found, err := c.claim(root)
 		if err != nil || !found {
 			return err
 		}
-		err = s.free(root, num(v[0]), str(v[1]))
+		err = s.free(row)
 		live = errors.Is(err, burdock.ErrConflict)
 		if live {
 			return nil

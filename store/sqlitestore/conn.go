@@ -19,6 +19,8 @@ type conn struct {
 	stmts map[string]driver.Stmt
 	args  []driver.NamedValue
 	dest  []driver.Value
+
+	broken bool // it may have a transaction open that cannot be ended; it is closed and another one opened
 }
 
 // dial opens the file at path, with SQLite's own URI parameters.
@@ -123,10 +125,19 @@ func (c *conn) one(query string, args ...any) ([]driver.Value, bool, error) {
 // moment calls f within one read transaction.
 func (c *conn) moment(f func() error) error {
 	if err := c.exec("BEGIN"); err != nil {
+		c.broken = true
 		return err
 	}
 	err := f()
-	return errors.Join(err, c.exec("ROLLBACK"))
+	return errors.Join(err, c.rollback())
+}
+
+// rollback ends a transaction. It also fails where SQLite has ended it by itself; both mean that the connection's state
+// is not known.
+func (c *conn) rollback() error {
+	err := c.exec("ROLLBACK")
+	c.broken = c.broken || err != nil
+	return err
 }
 
 // pragma sets a PRAGMA and fails unless it reads back as want.

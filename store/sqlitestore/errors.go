@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -57,10 +56,16 @@ func (e *Error) Unwrap() []error { return []error{e.Kind, e.Err} }
 
 // code is SQLite's result code within err, without its extension; zero if there is none.
 func code(err error) int {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+	if e, ok := errors.AsType[sqliteError](err); ok {
 		return e.Code() & 0xff
 	}
 	return 0
+}
+
+// A sqliteError is a *sqlite.Error, or what a test puts in its place.
+type sqliteError interface {
+	error
+	Code() int
 }
 
 // fail names the database, the cause and the way out of an error of SQLite. An Error stays as it is.
@@ -72,7 +77,11 @@ func (s *Store) fail(op string, err error) error {
 		return err
 	}
 	e := &Error{Path: s.path, Op: op, Err: err}
-	switch code(err) {
+	k := code(err)
+	if _, ok := errors.AsType[*damage](err); ok {
+		k = sqlite3.SQLITE_CORRUPT
+	}
+	switch k {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		e.Kind, e.Hint = ErrLocked, fmt.Sprintf("waited %v; end the program that holds it, or use another database", s.opts.BusyTimeout)
 	case sqlite3.SQLITE_READONLY:

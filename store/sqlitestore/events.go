@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"math"
 
@@ -39,12 +38,21 @@ func (s *Store) putEvents(list []pending) error {
 			}
 			flags = flagOwn
 		}
-		if err := s.write.conn.exec("INSERT INTO event(app, seq, attempt, n, flags, body) VALUES (?, ?, ?, ?, ?, ?)",
-			a.id, p.seq, p.attempt, p.n, flags, body); err != nil {
+		values := []any{a.id, p.seq, p.attempt, p.n, flags, body}
+		if err := s.write.conn.exec(p.insert(), append(values, sum(values))...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// insert is the statement that writes the event. One whose commit has failed may yet be there.
+func (p *pending) insert() string {
+	if p.again {
+		return `INSERT INTO event(app, seq, attempt, n, flags, body, sum) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS
+			(SELECT 1 FROM event WHERE app = ?1 AND seq = ?2 AND attempt = ?3 AND n = ?4 AND sum = ?7)`
+	}
+	return "INSERT INTO event(app, seq, attempt, n, flags, body, sum) VALUES (?, ?, ?, ?, ?, ?, ?)"
 }
 
 // repeats reports whether the application's row says all that the event says about it.
@@ -127,19 +135,22 @@ func (r *eventReader) read(ctx context.Context, c *conn) (err error) {
 	if id == 0 && r.at != (Position{}) { // a caller's position is after all events of that number
 		id = math.MaxInt64
 	}
-	return c.query(ctx, r.add, `SELECT id, seq, attempt, n, flags, body FROM event
+	return c.query(ctx, r.add, `SELECT id, app, seq, attempt, n, flags, body, sum FROM event
 		WHERE app = ? AND (seq, attempt, n, id) > (?, ?, ?, ?) ORDER BY seq, attempt, n, id LIMIT ?`,
 		r.app.id, r.at.Seq, int64(r.at.Attempt), r.at.N, id, int64(pageRows))
 }
 
 func (r *eventReader) add(v []driver.Value) error {
-	body, _ := v[5].([]byte)
+	if err := sound(v[1:], "event %v of %q", v[0], r.name); err != nil {
+		return err
+	}
+	body, _ := v[6].([]byte)
 	e, err := record.UnmarshalEvent(body)
 	if err != nil {
-		return fmt.Errorf("event %d of %q: %w", num(v[0]), r.name, err)
+		return damaged("event %d of %q: %v", num(v[0]), r.name, err)
 	}
-	e.App, e.Seq, e.Attempt, e.N = r.name, num(v[1]), int(num(v[2])), num(v[3])
-	if num(v[4])&flagOwn == 0 {
+	e.App, e.Seq, e.Attempt, e.N = r.name, num(v[2]), int(num(v[3])), num(v[4])
+	if num(v[5])&flagOwn == 0 {
 		r.app.about.toEvent(&e)
 	}
 	r.id, r.at = num(v[0]), Position{e.Seq, e.Attempt, e.N}

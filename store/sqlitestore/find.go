@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"bytes"
 	"database/sql/driver"
 
 	"github.com/burdock-go/burdock"
@@ -12,21 +13,42 @@ import (
 // execution, 50 µs instead of 5.
 const (
 	selectAbout = `SELECT a.id, a.name, r.name, (SELECT name FROM app WHERE id = a.parent), a.parent_seq, a.idx, a.path, a.project, a.partition,
-		g.name, g.hash, a.task, a.key, a.fingerprint, a.home`
+		g.name, g.hash, a.task, a.key, a.fingerprint, a.home, a.orphan, a.sum`
 	joinAbout = ` CROSS JOIN app r ON r.id = a.root CROSS JOIN graph g ON g.id = a.graph`
 )
 
+// sum is the checksum of the row, over the values of selectAbout in their order; over its name if no record is known.
+func (a *app) sum() int64 {
+	if !a.known {
+		return sum([]any{a.id, a.name})
+	}
+	home := any(nil)
+	if a.home != nil {
+		home = a.home
+	}
+	ab, at := &a.about, &a.place
+	return sum([]any{
+		a.id, a.name, ab.Root, nullable(at.parent.App), at.parent.Seq, at.index, ab.Path, ab.Project, ab.Partition,
+		ab.Graph, ab.GraphHash, ab.Task, ab.Key, ab.Fingerprint, home, a.orphan,
+	})
+}
+
 // aboutOfRow decodes a row of selectAbout.
 func aboutOfRow(v []driver.Value) (*app, error) {
-	a := &app{id: num(v[0]), name: str(v[1]), known: true, place: place{burdock.Ref{App: str(v[3]), Seq: num(v[4])}, num(v[5])}}
+	if err := sound(v, "the row of application %v", v[1]); err != nil {
+		return nil, err
+	}
+	a := &app{orphan: v[15], id: num(v[0]), name: str(v[1]), known: true, place: place{burdock.Ref{App: str(v[3]), Seq: num(v[4])}, num(v[5])}}
 	a.about = about{
 		Root: str(v[2]), Parent: a.place.parent, Index: a.place.index, Path: str(v[6]), Project: str(v[7]), Partition: str(v[8]),
 		Graph: str(v[9]), GraphHash: str(v[10]), Task: str(v[11]), Key: str(v[12]), Fingerprint: str(v[13]),
 	}
 	if home, moved := v[14].([]byte); moved {
 		first, err := record.Unmarshal(home)
-		a.about.Parent, a.about.Index = first.Parent, first.Index
-		return a, err
+		if err != nil {
+			return nil, damaged("the first place of application %q: %v", a.name, err)
+		}
+		a.home, a.about.Parent, a.about.Index = bytes.Clone(home), first.Parent, first.Index
 	}
 	return a, nil
 }
@@ -45,19 +67,28 @@ func num(v driver.Value) int64 {
 
 // find returns the row of an application, nil if there is none.
 func (c *conn) find(name string) (*app, error) {
-	v, found, err := c.one("SELECT id, root FROM app WHERE name = ?", name)
+	v, found, err := c.one("SELECT id, name, root, sum FROM app WHERE name = ?", name)
 	if err != nil || !found {
 		return nil, err
 	}
-	if v[1] == nil {
-		return &app{id: num(v[0]), name: name}, nil
+	a := &app{id: num(v[0]), name: name}
+	if v[2] != nil {
+		a, err = c.app(a.id)
+	} else if v[3] != a.sum() {
+		err = damaged("the row of application %q does not have its checksum", name)
 	}
-	return c.app(num(v[0]))
+	if err == nil && a.name != name {
+		err = damaged("the index of names leads from application %q to %q", name, a.name)
+	}
+	return a, err
 }
 
 // app reads the row of an application of which a record is known.
 func (c *conn) app(id int64) (*app, error) {
-	v, _, err := c.one(selectAbout+` FROM app a`+joinAbout+` WHERE a.id = ?`, id)
+	v, found, err := c.one(selectAbout+` FROM app a`+joinAbout+` WHERE a.id = ?`, id)
+	if err == nil && !found {
+		err = damaged("application %d lacks its row, or its root's or graph's", id)
+	}
 	if err != nil {
 		return nil, err
 	}

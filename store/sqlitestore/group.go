@@ -3,7 +3,6 @@ package sqlitestore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -11,15 +10,16 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/burdock-go/burdock"
-	"github.com/burdock-go/burdock/record"
 )
 
 // A save is one call of Save on its way through a batch.
 type save struct {
 	fence   burdock.Fence
 	rows    []row
-	refused error // its fence is stale
-	err     error // the result; unfinished until there is one
+	events  []pending // of a journal
+	lightly bool      // need not be synced
+	refused error     // its fence is stale
+	err     error     // the result; unfinished until there is one
 }
 
 // errUnfinished is what a save returns whose leader panicked: never a success that nobody has seen.
@@ -44,20 +44,7 @@ const maxYields = 64
 // Save implements burdock.Store. A ctx that is done before Save begins makes it fail with nothing written; later its
 // end changes nothing. Concurrent calls share commits and fail apart. The error is an *Error, or wraps ErrConflict.
 func (s *Store) Save(ctx context.Context, fence burdock.Fence, checkpoints []burdock.Checkpoint) error {
-	if err := record.CheckBatch(fence, checkpoints); err != nil {
-		return fmt.Errorf("sqlitestore: save: %w", err)
-	}
-	sv := &save{fence: fence, rows: make([]row, len(checkpoints))}
-	for i := range checkpoints {
-		if err := sv.rows[i].encode(&checkpoints[i]); err != nil {
-			return fmt.Errorf("sqlitestore: save: %w", err)
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.commitWith(sv)
-	return sv.err
+	return s.save(ctx, fence, checkpoints, nil, false)
 }
 
 // commitWith puts sv into the forming batch and returns when it has its result.
@@ -147,6 +134,9 @@ func uncertain(err error) bool {
 // and nothing is written.
 func (s *Store) transact(saves []*save) (err error) {
 	w := &s.write
+	if err := w.synchronize(saves); err != nil {
+		return err
+	}
 	if err := s.begin(w.conn); err != nil {
 		return err
 	}
@@ -197,7 +187,7 @@ func (s *Store) put(sv *save) error {
 			return err
 		}
 	}
-	return nil
+	return s.putEvents(sv.events)
 }
 
 // begin starts a transaction that may write. Waiting for another process is done here and not by SQLite, whose pauses

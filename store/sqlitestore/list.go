@@ -21,40 +21,43 @@ const (
 )
 
 // rowColumns are what app.checkpoint reads, of checkpoint c.
-const rowColumns = `c.seq, c.kind, c.status, c.lists, c.joined, c.flags, c.epoch, c.dispatch, c.started, c.took, c.body,
-	CASE WHEN c.flags & 2 THEN (SELECT g.description FROM app a CROSS JOIN graph g ON g.id = a.graph WHERE a.id = c.app) END`
+const rowColumns = `c.app, c.seq, c.kind, c.status, c.lists, c.joined, c.flags, c.epoch, c.dispatch, c.started, c.took, c.body,
+	CASE WHEN c.flags & 2 THEN (SELECT g.description FROM app a CROSS JOIN graph g ON g.id = a.graph WHERE a.id = c.app) END, c.sum`
 
 // Where the columns stand that List looks at itself.
 const (
-	seqColumn  = 0
-	kindOfRow  = 1
-	bodyColumn = 10
+	seqColumn  = 1
+	kindOfRow  = 2
+	bodyColumn = 11
 )
 
 // checkpoint puts a record together from its own row and its application's.
 func (a *app) checkpoint(v []driver.Value) (burdock.Checkpoint, error) {
+	if err := sound(v, "checkpoint %v of %q", v[seqColumn], a.name); err != nil {
+		return burdock.Checkpoint{}, err
+	}
 	body, _ := v[bodyColumn].([]byte)
 	c, err := record.Unmarshal(body)
 	if err != nil {
-		return c, fmt.Errorf("checkpoint %d of %q: %w", num(v[seqColumn]), a.name, err)
+		return c, damaged("checkpoint %d of %q: %v", num(v[seqColumn]), a.name, err)
 	}
-	c.App, c.Seq, c.Status, c.Lists, c.Join = a.name, num(v[seqColumn]), burdock.Status(str(v[2])), num(v[3]) == 1, num(v[4])
+	c.App, c.Seq, c.Status, c.Lists, c.Join = a.name, num(v[seqColumn]), burdock.Status(str(v[3])), num(v[4]) == 1, num(v[5])
 	if num(v[kindOfRow]) == 1 {
 		c.Kind = burdock.KindSnapshot
 	}
-	if num(v[5])&flagOwn == 0 {
+	if num(v[6])&flagOwn == 0 {
 		a.about.to(&c)
 	}
-	if epoch, ok := v[6].(int64); ok {
-		c.Fence = burdock.Fence{Root: c.Root, Epoch: epoch, Dispatch: num(v[7])}
+	if epoch, ok := v[7].(int64); ok {
+		c.Fence = burdock.Fence{Root: c.Root, Epoch: epoch, Dispatch: num(v[8])}
 	}
-	if started, ok := v[8].(int64); ok {
+	if started, ok := v[9].(int64); ok {
 		c.Started = time.Unix(0, started).UTC()
-		if took, ok := v[9].(int64); ok {
+		if took, ok := v[10].(int64); ok {
 			c.Ended = time.Unix(0, started+took).UTC()
 		}
 	}
-	if d, ok := v[11].([]byte); ok {
+	if d, ok := v[12].([]byte); ok {
 		c.Description = json.RawMessage(d)
 	}
 	return c, nil
@@ -190,7 +193,9 @@ func (l *lister) read(ctx context.Context, c *conn) error {
 	}
 	at := int64(0)
 	err = c.query(ctx, func(v []driver.Value) error {
-		at = num(v[0])
+		if at = num(v[0]); apps[at] == nil {
+			return damaged("application %d lacks its row, or its root's or graph's", l.ids[at])
+		}
 		return l.add(apps[at], v[1:])
 	}, manyQuery(l.q), string(list))
 	if err != nil {

@@ -164,10 +164,13 @@ func after(prefix string) string {
 func (s *runSource) next(ctx context.Context, c *conn, n int) (ids []int64, ended bool, err error) {
 	args := append([]any{s.updated, s.id}, s.args...)
 	err = c.query(ctx, func(v []driver.Value) error {
-		s.id, s.updated = num(v[0]), num(v[1])
+		if err := sound(v, "the listing of application %v", v[0]); err != nil {
+			return err
+		}
+		s.id, s.updated = num(v[0]), num(v[2])
 		ids = append(ids, s.id)
 		return nil
-	}, `SELECT run.id, run.updated FROM run JOIN app a ON a.id = run.id WHERE (run.updated, run.id) < (?, ?)`+s.where+
+	}, `SELECT run.id, run.seq, run.updated, run.status, run.project, run.partition, run.sum FROM run JOIN app a ON a.id = run.id WHERE (run.updated, run.id) < (?, ?)`+s.where+
 		` ORDER BY run.updated DESC, run.id DESC LIMIT ?`, append(args, int64(n))...)
 	return ids, len(ids) < n, err
 }

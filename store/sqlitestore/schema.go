@@ -42,7 +42,8 @@ var schema1 = []string{
 		partition TEXT,
 		task TEXT,
 		key TEXT,
-		fingerprint TEXT
+		fingerprint TEXT,
+		sum INTEGER NOT NULL -- see sum.go
 	)`,
 	// Not partial (parent IS NOT NULL): see selectAbout for what a comparison of a bound value with NULL costs.
 	`CREATE INDEX app_visit ON app(parent, parent_seq, idx)`,
@@ -62,6 +63,7 @@ var schema1 = []string{
 		started INTEGER,
 		took INTEGER,
 		body BLOB NOT NULL,
+		sum INTEGER NOT NULL,
 		PRIMARY KEY (app, seq, kind)
 	) WITHOUT ROWID`,
 	`CREATE INDEX checkpoint_snapshot ON checkpoint(app, seq) WHERE kind = 1`,
@@ -71,7 +73,8 @@ var schema1 = []string{
 		updated INTEGER NOT NULL,
 		status TEXT NOT NULL,
 		project TEXT NOT NULL,
-		partition TEXT NOT NULL
+		partition TEXT NOT NULL,
+		sum INTEGER NOT NULL
 	)`,
 	`CREATE INDEX run_updated ON run(updated)`,
 	// held is the epoch of the claim that owner holds, 0 while nobody does.
@@ -80,7 +83,8 @@ var schema1 = []string{
 		epoch INTEGER NOT NULL,
 		dispatch INTEGER NOT NULL,
 		held INTEGER NOT NULL,
-		owner TEXT NOT NULL
+		owner TEXT NOT NULL,
+		sum INTEGER NOT NULL
 	) WITHOUT ROWID`,
 	`CREATE TABLE event (
 		id INTEGER PRIMARY KEY,
@@ -89,7 +93,8 @@ var schema1 = []string{
 		attempt INTEGER NOT NULL,
 		n INTEGER NOT NULL,
 		flags INTEGER NOT NULL,
-		body BLOB NOT NULL
+		body BLOB NOT NULL,
+		sum INTEGER NOT NULL
 	)`,
 	`CREATE INDEX event_order ON event(app, seq, attempt, n)`,
 }

@@ -44,13 +44,11 @@ var _ burdock.Tracker = (*Tracker)(nil)
 // logged, and its error returned. When 4 MiB wait, Track writes them itself, which slows the step that called it.
 // Its ctx is not asked.
 func (t *Tracker) Track(_ context.Context, e burdock.Event) error {
-	p := pending{app: e.App, seq: e.Seq, attempt: int64(e.Attempt), n: e.N, about: aboutOfEvent(&e)}
-	body, err := record.MarshalEvent(withoutAbout(e), t.opts.MaxValue)
+	p, err := pend(&e, t.opts.MaxValue)
 	if err != nil {
 		t.store.events.drop(t.store, 1, err)
 		return t.store.fail("track", err)
 	}
-	p.body = body
 	full, err := t.store.events.add(p)
 	if err == nil && full {
 		err = t.store.events.flush()
@@ -70,6 +68,13 @@ type pending struct {
 	seq, attempt, n int64
 	about           about
 	body            []byte // without what about says
+	again           bool   // a commit with it has failed
+}
+
+// pend encodes an event.
+func pend(e *burdock.Event, maxValue int) (pending, error) {
+	body, err := record.MarshalEvent(withoutAbout(*e), maxValue)
+	return pending{app: e.App, seq: e.Seq, attempt: int64(e.Attempt), n: e.N, about: aboutOfEvent(e), body: body}, err
 }
 
 func (p *pending) size() int { return len(p.body) + len(p.about.Path) + 256 }
@@ -135,6 +140,9 @@ func (b *buffer) take() []pending {
 func (b *buffer) giveBack(list []pending, err error) {
 	if len(list) == 0 {
 		return
+	}
+	for i := range list {
+		list[i].again = true
 	}
 	b.mu.Lock()
 	b.list = append(list, b.list...)

@@ -15,20 +15,23 @@ const maxKnown = 4096
 // other connection writes.
 type writer struct {
 	conn    *conn
+	lightly bool  // the connection's commits are not synced for the moment
 	version int64 // PRAGMA data_version: grows when another connection has written
 	apps    map[string]*app
 	graphs  map[[2]string]*graph
-	fences  map[string]burdock.Fence
+	claims  map[string]claimRow
 	nextApp int64 // 0 while unknown
 }
 
 // An app is an application's row.
 type app struct {
-	id    int64
-	name  string
-	known bool // false while only branches or events of it have been seen
-	about about
-	place place
+	id     int64
+	name   string
+	known  bool // false while only branches or events of it have been seen
+	about  about
+	place  place
+	home   []byte // where the first record placed it, if a later one placed it elsewhere
+	orphan any    // 1 or nil
 }
 
 // A place is where an application is listed: by the last record, while about stays what the first one said.
@@ -44,7 +47,7 @@ type graph struct {
 
 // reset forgets everything, which is right at any time.
 func (w *writer) reset() {
-	w.apps, w.graphs, w.fences, w.nextApp = map[string]*app{}, map[[2]string]*graph{}, map[string]burdock.Fence{}, 0
+	w.apps, w.graphs, w.claims, w.nextApp = map[string]*app{}, map[[2]string]*graph{}, map[string]claimRow{}, 0
 }
 
 // refresh forgets what another connection may have changed. It stands at the beginning of each transaction.
@@ -62,27 +65,23 @@ func (w *writer) refresh() error {
 
 // admit refuses a fence below the highest seen, with ErrConflict, and remembers a higher one.
 func (w *writer) admit(f burdock.Fence) error {
-	highest, ok := w.fences[f.Root]
+	row, ok := w.claims[f.Root]
 	if !ok {
-		v, found, err := w.conn.one("SELECT epoch, dispatch FROM claim WHERE root = ?", f.Root)
-		if err != nil {
+		var err error
+		if row, _, err = w.conn.claim(f.Root); err != nil {
 			return err
 		}
-		highest = burdock.Fence{Root: f.Root}
-		if found {
-			highest.Epoch, highest.Dispatch = v[0].(int64), v[1].(int64)
-		}
 	}
-	if below(f, highest) {
+	if highest := row.fence; below(f, highest) {
 		return fmt.Errorf("epoch %d, dispatch %d of %q is below epoch %d, dispatch %d: %w", f.Epoch, f.Dispatch, f.Root, highest.Epoch, highest.Dispatch, burdock.ErrConflict)
 	}
-	if f != highest {
-		if err := w.conn.exec(`INSERT INTO claim(root, epoch, dispatch, held, owner) VALUES (?, ?, ?, 0, '')
-			ON CONFLICT(root) DO UPDATE SET epoch = excluded.epoch, dispatch = excluded.dispatch`, f.Root, f.Epoch, f.Dispatch); err != nil {
+	if f != row.fence {
+		row.fence = f
+		if err := w.conn.putClaim(row); err != nil {
 			return err
 		}
 	}
-	w.fences[f.Root] = f
+	w.claims[f.Root] = row
 	return nil
 }
 
@@ -107,18 +106,25 @@ func (w *writer) put(r *row) error {
 	if c.Fence.Root == c.Root {
 		epoch, dispatch = c.Fence.Epoch, c.Fence.Dispatch
 	}
-	if err := w.conn.exec(`INSERT OR REPLACE INTO checkpoint(app, seq, kind, status, lists, joined, flags, epoch, dispatch, started, took, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		a.id, c.Seq, kindColumn(c.Kind), string(c.Status), boolColumn(c.Lists), c.Join, flags, epoch, dispatch, r.started, r.took, body); err != nil {
+	values := []any{
+		a.id, c.Seq, kindColumn(c.Kind), string(c.Status), boolColumn(c.Lists), c.Join, flags, epoch, dispatch, r.started, r.took, body, nil,
+	}
+	if flags&flagDescribed != 0 { // stands in the graph's row
+		values[12] = r.description
+	}
+	values[12] = sum(values)
+	if err := w.conn.exec(`INSERT OR REPLACE INTO checkpoint(app, seq, kind, status, lists, joined, flags, epoch, dispatch, started, took, body, sum)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, values...); err != nil {
 		return err
 	}
 	if c.App != c.Root || c.Kind != burdock.KindStep {
 		return nil
 	}
-	return w.conn.exec(`INSERT INTO run(id, seq, updated, status, project, partition) VALUES (?, ?, ?, ?, ?, ?)
+	values = []any{a.id, c.Seq, updated(c), string(c.Status), c.Project, c.Partition}
+	return w.conn.exec(`INSERT INTO run(id, seq, updated, status, project, partition, sum) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT(id) DO UPDATE SET seq = excluded.seq, updated = excluded.updated, status = excluded.status,
-			project = excluded.project, partition = excluded.partition WHERE excluded.seq >= seq`,
-		a.id, c.Seq, updated(c), string(c.Status), c.Project, c.Partition)
+			project = excluded.project, partition = excluded.partition, sum = excluded.sum WHERE excluded.seq >= seq`,
+		append(values, sum(values))...)
 }
 
 // flags says what the checkpoint's body must hold by itself.

@@ -1,0 +1,183 @@
+//go:build unix
+
+package crashtest
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/burdock-go/burdock"
+)
+
+// The deliberately broken stores. Each breaks one promise of a Store; the harness has to notice.
+const (
+	EarlyAck  = "early-ack"  // acknowledges before it commits
+	NoFence   = "no-fence"   // gives claims to all, and takes what anyone saves
+	ByKey     = "by-key"     // finds a branch by its key alone, whatever it was given
+	DropDelta = "drop-delta" // forgets what some steps have written
+	DropJoin  = "drop-join"  // forgets in which order branches have ended
+)
+
+// BrokenStores are the names of all.
+var BrokenStores = []string{EarlyAck, NoFence, ByKey, DropDelta, DropJoin}
+
+// breakStore wraps the store in the named broken one; "" leaves it whole.
+func breakStore(ctx context.Context, name string, s burdock.Store, p *Plan, process int) (burdock.Store, error) {
+	switch name {
+	case "":
+		return s, nil
+	case EarlyAck:
+		return &earlyAck{Store: s}, nil
+	case NoFence:
+		return &noFence{s}, nil
+	case ByKey:
+		ids, err := branchIDs(ctx, p, process)
+		return &byKey{s, ids}, err
+	case DropDelta:
+		return &spoiling{Store: s, spoil: func(n int, cp *burdock.Checkpoint) {
+			if n%9 == 0 && cp.Status == burdock.StatusCompleted && cp.Seq > 0 {
+				cp.Delta, cp.Lists = nil, false
+			}
+		}}, nil
+	case DropJoin:
+		return &spoiling{Store: s, spoil: func(n int, cp *burdock.Checkpoint) {
+			if cp.Join > 0 {
+				cp.Join = 1000 - cp.Join
+			}
+		}}, nil
+	}
+	return nil, fmt.Errorf("there is no broken store %q", name)
+}
+
+// An earlyAck commits a while after it has said that it did.
+type earlyAck struct {
+	burdock.Store
+	mu      sync.Mutex // held until the last save is committed
+	pending sync.WaitGroup
+}
+
+func (s *earlyAck) Save(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint) error {
+	kept := append([]burdock.Checkpoint(nil), batch...)
+	s.pending.Add(1)
+	go func() {
+		defer s.pending.Done()
+		time.Sleep(5 * time.Millisecond)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		_ = s.Store.Save(context.WithoutCancel(ctx), fence, kept)
+	}()
+	return nil
+}
+
+func (s *earlyAck) Claim(ctx context.Context, root string) (burdock.Claim, error) {
+	c, err := s.Store.Claim(ctx, root)
+	return &lateClaim{c, s}, err
+}
+
+func (s *earlyAck) List(ctx context.Context, q burdock.Query) iter.Seq2[burdock.Checkpoint, error] {
+	s.pending.Wait()
+	return s.Store.List(ctx, q)
+}
+
+// A lateClaim is released when everything is committed.
+type lateClaim struct {
+	burdock.Claim
+	store *earlyAck
+}
+
+func (c *lateClaim) Release(ctx context.Context) error {
+	c.store.pending.Wait()
+	return c.Claim.Release(ctx)
+}
+
+// A noFence lets everybody own everything.
+type noFence struct{ burdock.Store }
+
+type anybody struct{ fence burdock.Fence }
+
+func (a anybody) Fence() burdock.Fence          { return a.fence }
+func (a anybody) Lost() <-chan struct{}         { return nil }
+func (a anybody) Release(context.Context) error { return nil }
+
+func (s *noFence) Claim(_ context.Context, root string) (burdock.Claim, error) {
+	return anybody{burdock.Fence{Root: root, Epoch: 1}}, nil
+}
+
+// A byKey yields the records of a branch for whichever branch has its key in this process.
+type byKey struct {
+	burdock.Store
+	ids map[branchKey]string
+}
+
+type branchKey struct {
+	parent    burdock.Ref
+	task, key string
+}
+
+func (s *byKey) List(ctx context.Context, q burdock.Query) iter.Seq2[burdock.Checkpoint, error] {
+	return func(yield func(burdock.Checkpoint, error) bool) {
+		for cp, err := range s.Store.List(ctx, q) {
+			if id := s.ids[branchKey{cp.Parent, cp.Task, cp.Key}]; id != "" && q.Parent.App != "" {
+				cp.App = id
+			}
+			if !yield(cp, err) {
+				return
+			}
+		}
+	}
+}
+
+// branchIDs runs the plan without a store, as it is in this process, and learns the id of each branch.
+func branchIDs(ctx context.Context, p *Plan, process int) (map[branchKey]string, error) {
+	t := &idTracker{ids: map[branchKey]string{}}
+	g, err := p.Graph(&Bystander{Number: process})
+	if err != nil {
+		return nil, err
+	}
+	o := p.Options(nil, process)
+	o.Cascade.Tracker = t
+	app, err := burdock.New(ctx, g, o)
+	if err != nil {
+		return nil, err
+	}
+	_, err = RunToEnd(ctx, app)
+	return t.ids, err
+}
+
+type idTracker struct {
+	mu  sync.Mutex
+	ids map[branchKey]string
+}
+
+func (t *idTracker) Track(_ context.Context, e burdock.Event) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.Kind == burdock.EventBranchStarted {
+		t.ids[branchKey{e.Parent, e.Task, e.Key}] = e.App
+	}
+	return nil
+}
+
+// A spoiling store changes records before it saves them.
+type spoiling struct {
+	burdock.Store
+	spoil func(n int, cp *burdock.Checkpoint)
+	mu    sync.Mutex
+	n     int
+}
+
+func (s *spoiling) Save(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint) error {
+	batch = append([]burdock.Checkpoint(nil), batch...)
+	s.mu.Lock()
+	for i := range batch {
+		if batch[i].Kind == burdock.KindStep {
+			s.n++
+			s.spoil(s.n, &batch[i])
+		}
+	}
+	s.mu.Unlock()
+	return s.Store.Save(ctx, fence, batch)
+}
