@@ -36,17 +36,25 @@ func New(ctx context.Context, g *Graph, opts *Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.absent(ctx); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// absent makes sure that the store does not have the application.
+func (a *App) absent(ctx context.Context) error {
 	a.fresh = true
 	if a.tree.store == nil {
-		return a, nil
+		return nil
 	}
 	switch _, err := a.tree.store.Load(ctx, Ref{App: a.tree.root, Seq: -1}); {
 	case err == nil:
-		return nil, fmt.Errorf("application %q: %w; use Resume or Open to go on with it", a.tree.root, ErrExists)
+		return fmt.Errorf("application %q: %w; use Resume or Open to go on with it", a.tree.root, ErrExists)
 	case !errors.Is(err, ErrNotFound):
-		return nil, &StoreError{Op: "load", App: a.tree.root, Err: err}
+		return &StoreError{Op: "load", App: a.tree.root, Err: err}
 	}
-	return a, nil
+	return nil
 }
 
 // Resume goes on with an application that the store has. It fails with ErrNotFound if there is none, and with

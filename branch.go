@@ -209,7 +209,9 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) {
 	b := &n.B
 	r := &b.run
 	if !vanished {
-		r.holds = r.tree.tokens != nil
+		if r.holds = r.tree.tokens != nil; !r.retryAt.IsZero() {
+			r.release() // it waits first
+		}
 		if r.listens() {
 			b.began = now()
 			r.emitApp(v.ctx, EventBranchStarted, nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // checkpoint returns the record of the current step, to be completed by the caller.
@@ -38,13 +39,13 @@ func (r *runner) commit(ctx context.Context, events []Event, cps ...Checkpoint) 
 		if err != nil {
 			return err
 		}
-		batch = append(batch, zero)
+		batch = append(append(batch, zero), r.copies...)
 	}
 	batch = append(batch, cps...)
 	if err := r.tree.save(ctx, batch, events...); err != nil {
 		return err
 	}
-	r.unsaved, r.born = nil, true
+	r.unsaved, r.copies, r.born = nil, nil, true
 	return nil
 }
 
@@ -56,12 +57,12 @@ func (r *runner) commitEnded(events []Event, cps ...Checkpoint) (kept bool, err 
 		if err != nil {
 			return false, err
 		}
-		cps = append([]Checkpoint{zero}, cps...)
+		cps = slices.Concat([]Checkpoint{zero}, r.copies, cps)
 	}
 	err = r.tree.save(r.cur.ctx, cps, events...)
 	switch {
 	case err == nil:
-		r.born = true
+		r.born, r.copies = true, nil
 	case r.branch == nil && !errors.Is(err, ErrConflict):
 		r.unsaved = cps
 		return true, err
@@ -72,8 +73,11 @@ func (r *runner) commitEnded(events []Event, cps ...Checkpoint) (kept bool, err 
 // beginning is the record of sequence 0. The step after it has not run, so the state is still the initial one.
 func (r *runner) beginning() (Checkpoint, error) {
 	cp := r.blank()
-	cp.Status, cp.Next, cp.Started = StatusCompleted, r.plan.start.action.name, now()
+	cp.Status, cp.Started, cp.Origin, cp.Error = StatusCompleted, now(), r.origin, r.failure
 	cp.Ended = cp.Started
+	if r.next != nil {
+		cp.Next = r.next.action.name
+	}
 	if r.branch == nil {
 		cp.Description = r.plan.graph.hashed().text
 		cp.Halted = r.halted

@@ -230,6 +230,52 @@ func TestM12_Ids(t *testing.T) {
 	}
 }
 
+// M13: a secret is no part of the fingerprint, and Options.Given is where an action of the branch declares it.
+func TestM13_SecretsAndConfiguration(t *testing.T) {
+	type secret struct {
+		Token string `input:"token,secret"`
+		Model string `input:"model,optional"`
+	}
+	var ran notes
+	fail := true
+	m := burdock.MapActions("m", burdock.Actions(
+		burdock.Func("a", func(_ context.Context, in secret) (burdock.None, error) {
+			ran.add("a:" + in.Token)
+			return burdock.None{}, nil
+		}),
+		burdock.Func("b", func(_ context.Context, _ burdock.None) (burdock.None, error) {
+			ran.add("b")
+			if fail {
+				return burdock.None{}, errKilled
+			}
+			return burdock.None{}, nil
+		})), nil,
+		func(_ context.Context, _ burdock.None, rs *burdock.Results[burdock.None, burdock.None]) (burdock.None, error) {
+			for range rs.All() {
+			}
+			return burdock.None{}, rs.Err()
+		}, &burdock.MapOptions{Limit: 1, Failures: burdock.Collect})
+	g := burdock.MustGraph("g", burdock.Node(m))
+	store := memory()
+	if _, err := newApp(t, g, stored(store, nil)).Run(t.Context(), burdock.Input("token", "k1")); err == nil {
+		t.Fatal("no error")
+	}
+	for _, cp := range tree(t, store, "app") {
+		if strings.Contains(fmt.Sprintf("%+v", cp), "k1") {
+			t.Errorf("the secret stands in %+v", cp)
+		}
+	}
+	wantEqual(t, "ran", ran.take(), "a:k1 b")
+	fail = false
+	kept := tree(t, store, "app")
+	runTo(t, openApp(t, g, stored(copiedTo(t, kept), nil)), burdock.StopDone, burdock.Input("token", "k2"))
+	wantEqual(t, "ran", ran.take(), "b")
+	o := stored(copiedTo(t, kept), nil)
+	o.Given = burdock.Input("model", "m")
+	runTo(t, openApp(t, g, o), burdock.StopDone, burdock.Input("token", "k2"))
+	wantEqual(t, "ran", ran.take(), "a:k2 b")
+}
+
 // M13: what the actions of a map within are bound to belongs to the fingerprint of the branch around it too.
 func TestM13_InnerBindings(t *testing.T) {
 	type cfg struct {

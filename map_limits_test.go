@@ -239,3 +239,78 @@ func TestM2_TokenAfterRoom(t *testing.T) {
 		runTo(t, newApp(t, g, &burdock.Options{MaxConcurrency: 1}), burdock.StopDone)
 	})
 }
+
+// M4: a branch that was restored in the middle of the wait of its Retry holds no token while it waits on.
+func TestM4_RestoredWaitHoldsNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := rigOf("a", "b", "c")
+		fail := true
+		begin := time.Now()
+		took := map[string]time.Duration{}
+		say := burdock.Func("say", func(_ context.Context, in twigIn) (twigOut, error) {
+			if in.Name == "a" && fail {
+				fail = false
+				return twigOut{}, errKilled
+			}
+			took[in.Name] = time.Since(begin)
+			return twigOut{in.Name}, nil
+		}).With(burdock.Retry{Attempts: 9, Backoff: 1000 * time.Hour, MaxBackoff: 1000 * time.Hour})
+		r.opts = &burdock.MapOptions{Limit: 2}
+		g := burdock.MustGraph("g", burdock.Node(r.over(say)))
+		store := memory()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		r.names = func(ctx context.Context) iter.Seq2[string, error] {
+			return func(yield func(string, error) bool) {
+				if yield("a", nil) {
+					<-ctx.Done()
+				}
+			}
+		}
+		o := stored(store, nil)
+		o.MaxConcurrency = 1
+		if _, err := newApp(t, g, o).Run(ctx); err == nil {
+			t.Fatal("no error")
+		}
+		r.names = rigOf("a", "b", "c").names
+		runTo(t, openApp(t, g, o), burdock.StopDone)
+		if took["a"] < time.Hour || took["b"] > time.Minute || took["c"] > time.Minute {
+			t.Errorf("they ran after %v", took)
+		}
+	})
+}
+
+// P4: when the claim is lost everything is cancelled, ErrConflict is told, and nothing more is written.
+func TestP4_ClaimLostWhileBranchesRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &losingStore{Store: memory(), lost: make(chan struct{})}
+		r := rigOf("s1", "s5", "s9")
+		r.do = after
+		time.AfterFunc(3*time.Second, func() { close(store.lost) })
+		begin := time.Now()
+		_, err := r.runWith(t.Context(), t, stored(store, nil))
+		wantIs(t, err, burdock.ErrConflict)
+		if took := time.Since(begin); took != 3*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		wantEqual(t, "statuses", statuses(branchRecords(t, store, burdock.Ref{App: "app", Seq: 1})), "s1:completed")
+	})
+}
+
+// losingStore loses its claims.
+type losingStore struct {
+	burdock.Store
+	lost chan struct{}
+}
+
+type losingClaim struct {
+	burdock.Claim
+	lost chan struct{}
+}
+
+func (s *losingStore) Claim(ctx context.Context, root string) (burdock.Claim, error) {
+	c, err := s.Store.Claim(ctx, root)
+	return losingClaim{c, s.lost}, err
+}
+
+func (c losingClaim) Lost() <-chan struct{} { return c.lost }

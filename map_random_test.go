@@ -285,6 +285,12 @@ func TestRandomPlans(t *testing.T) {
 					o = stored(memory(), nameState{"r"})
 				}
 				o.MaxConcurrency = tokens
+				if p.dice("grace", 0).IntN(4) == 0 {
+					o.Grace = time.Minute
+				}
+				if p.dice("tracker", 0).IntN(4) == 0 {
+					o.Cascade.Tracker = &fanRig{}
+				}
 				app := newApp(t, p.graph(top), o)
 				out, err := app.Run(t.Context())
 				if err == nil && out.Stop == burdock.StopWaiting {

@@ -125,7 +125,7 @@ func (v *visit) problem() error {
 	if cause == nil || cause == ErrSibling {
 		return v.mapError()
 	}
-	return cause
+	return fromOutside(cause)
 }
 
 func (b *branch) actionName() string { return b.plan.name }

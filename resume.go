@@ -169,6 +169,9 @@ func (r *runner) position(rec *record) error {
 				return r.noNode(cp.Next)
 			}
 		}
+		if cp.Seq == 0 && cp.Error != nil { // a fork that begins with the handler of a failure
+			r.handles(cp.Error)
+		}
 		if status == StatusFailed {
 			r.recalled = cp.Inputs // a failed step has not used them up
 			r.handles(cp.Error)

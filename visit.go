@@ -66,7 +66,7 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	v.fan = fan.New(v.config())
 	a.where = "states"
 	v.next, v.stop = iter.Pull2(pull(v.ctx))
-	cancelled := context.AfterFunc(ctx, func() { v.fan.Stop(context.Cause(ctx)) })
+	cancelled := context.AfterFunc(ctx, func() { v.fan.Stop(outside{context.Cause(ctx)}) })
 	defer v.close(cancelled)
 	if err := v.restore(); err != nil {
 		v.fan.Stop(err)
@@ -81,7 +81,7 @@ func (v *visit) config() fan.Config[branch] {
 	c := fan.Config[branch]{
 		Limit: v.par.opts.Limit, Buffer: v.par.opts.Buffer, MaxWaiting: v.par.opts.MaxWaiting,
 		Pull: v.pull, Run: v.runBranch,
-		Stopped:  func(cause error) { v.cancel(cause) },
+		Stopped:  func(cause error) { v.cancel(fromOutside(cause)) },
 		Vanished: func() error { return &PanicError{Where: "states", Value: ErrGoexit} },
 	}
 	if t := v.run.tree; t.tokens != nil {
@@ -94,8 +94,20 @@ func (v *visit) config() fan.Config[branch] {
 // interrupted stops the fan because the step's context has ended, before anything that ended with it can look like a
 // result or the end of the sequence. It returns false.
 func (v *visit) interrupted() bool {
-	v.fan.Stop(context.Cause(v.ctx))
+	v.fan.Stop(outside{context.Cause(v.ctx)})
 	return false
+}
+
+// outside is the cause of a fan that stops because the step's context has ended. That cause may be ErrSibling or
+// ErrNotNeeded too, of a visit around this one, but it is no end that this visit has come to by itself.
+type outside struct{ error }
+
+// fromOutside takes the mark off.
+func fromOutside(cause error) error {
+	if o, ok := cause.(outside); ok { //nolint:errorlint // The mark is never wrapped.
+		return o.error
+	}
+	return cause
 }
 
 // pull fills in the next branch.
@@ -108,7 +120,7 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 	t, err, more := v.nextTask()
 	switch {
 	case v.ctx.Err() != nil && (!more || err != nil):
-		return false, context.Cause(v.ctx) // a sequence that heeds its context is not at its end
+		return false, outside{context.Cause(v.ctx)} // a sequence that heeds its context is not at its end
 	case !more && err == nil:
 		v.ended = true
 		return false, nil
@@ -294,7 +306,7 @@ func (v *visit) end(out reflect.Value, err error) (reflect.Value, error) {
 		cause = v.mapError()
 		fallthrough
 	default:
-		errs := append([]error{cause}, v.leaks()...)
+		errs := append([]error{fromOutside(cause)}, v.leaks()...)
 		if isBroken(err) {
 			errs = append(errs, err)
 		}

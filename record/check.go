@@ -3,6 +3,7 @@ package record
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/burdock-go/burdock"
 )
@@ -61,4 +62,21 @@ func CheckQuery(q burdock.Query) error {
 		return errors.New("record: Project, Partition, Prefix, Status and Before of a Query go with Roots only")
 	}
 	return nil
+}
+
+// CheckPrune reports a Prune that selects nothing in particular, or keeps a negative number. Every store's Prune returns
+// this error.
+func CheckPrune(p burdock.Prune) error {
+	switch {
+	case p.Keep < 0:
+		return errors.New("record: Prune.Keep is not negative")
+	case p.Before.IsZero() && p.Keep == 0 && len(p.Status) == 0 && p.Project == "":
+		return errors.New("record: a Prune sets at least one of Before, Keep, Status and Project; set Before to this moment to forget all")
+	}
+	return nil
+}
+
+// Prunes reports whether the Status of p selects an application by its latest record, should nobody advance it.
+func Prunes(p burdock.Prune, latest burdock.Checkpoint) bool {
+	return len(p.Status) == 0 || slices.Contains(p.Status, AppStatus(latest, false))
 }

@@ -18,7 +18,8 @@ type Config[B any] struct {
 	// Run runs a task. Before it returns it calls Finish or Suspend. If the task calls runtime.Goexit, Run is called
 	// again on another goroutine with resumed set.
 	Run func(n *Node[B], resumed bool)
-	// Stopped is called once, when the fan stops early or is closed. It cancels what is running.
+	// Stopped is called once, when the fan stops early or is closed. It cancels what is running, and neither waits
+	// nor calls the fan.
 	Stopped func(cause error)
 	// Vanished makes the error for a sequence that called runtime.Goexit.
 	Vanished func() error
@@ -140,20 +141,17 @@ func (f *Fan[B]) Suspended() bool {
 // counts; it reports whether this was the first.
 func (f *Fan[B]) Stop(cause error) bool {
 	f.mu.Lock()
-	first := f.stop(cause)
-	f.mu.Unlock()
-	if first {
-		f.c.Stopped(cause)
-	}
-	return first
+	defer f.mu.Unlock()
+	return f.stop(cause)
 }
 
-// stop is Stop without its call of Config.Stopped, which waits for no lock of ours.
+// stop calls Config.Stopped under the mutex: a consumer whose loop has ended must find everything cancelled already.
 func (f *Fan[B]) stop(cause error) bool {
 	if f.cause != nil {
 		return false
 	}
 	f.cause = cause
+	f.c.Stopped(cause)
 	close(f.halt)
 	f.ready.Broadcast()
 	f.room.Broadcast()

@@ -179,11 +179,10 @@ func (f *Fan[B]) next() (n *Node[B], more bool) {
 // end says that the sequence has ended, with an error or without.
 func (f *Fan[B]) end(err error) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.exhausted = true
-	first := err != nil && f.stop(err)
-	f.mu.Unlock()
-	if first {
-		f.c.Stopped(err)
+	if err != nil {
+		f.stop(err)
 	}
 }
 

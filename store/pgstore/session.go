@@ -23,8 +23,13 @@ const markName = "burdock.mark"
 // is followed by one that sees what it waited for.
 const begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
-// durably undoes a synchronous_commit that is off; what else it may be waits at least for the local disk.
-const durably = `SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)`
+// durably undoes a synchronous_commit that is off; what else it may be waits at least for the local disk. The other
+// settings hold the plans: every statement here walks arrays and finds rows by an index, and is planned once for all
+// sizes. Without them PostgreSQL plans each anew, which doubles the time of a Save, or keeps a plan from when the tables
+// were empty.
+const durably = `SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true),
+	set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+	set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)`
 
 // lightly lets a commit return before it is on disk: for what no acknowledged thing relies on.
 const lightly = `SELECT set_config('synchronous_commit', 'off', true)`

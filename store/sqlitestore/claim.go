@@ -126,12 +126,8 @@ func (s *Store) free(row claimRow) error {
 
 // lightly runs f in a transaction that is committed without a sync. The caller holds the token.
 func (s *Store) lightly(f func(*conn) error) error {
-	if s.light == nil {
-		c, err := s.dialWriter("NORMAL", "1")
-		if err != nil {
-			return err
-		}
-		s.light = c
+	if err := s.reopen(&s.light, normal); err != nil {
+		return err
 	}
 	if err := s.begin(s.light); err != nil {
 		return err
@@ -141,7 +137,7 @@ func (s *Store) lightly(f func(*conn) error) error {
 		err = s.light.exec("COMMIT")
 	}
 	if err != nil {
-		_ = s.light.exec("ROLLBACK")
+		_ = s.light.rollback()
 	}
 	return err
 }

@@ -20,7 +20,8 @@ type conn struct {
 	args  []driver.NamedValue
 	dest  []driver.Value
 
-	broken bool // it may have a transaction open that cannot be ended; it is closed and another one opened
+	level  syncLevel // of a connection that writes
+	broken bool      // it may have a transaction open that cannot be ended; it is closed and another one opened
 }
 
 // dial opens the file at path, with SQLite's own URI parameters.

@@ -134,6 +134,9 @@ func uncertain(err error) bool {
 // and nothing is written.
 func (s *Store) transact(saves []*save) (err error) {
 	w := &s.write
+	if err := s.reopen(&w.conn, full); err != nil {
+		return err
+	}
 	if err := w.synchronize(saves); err != nil {
 		return err
 	}
@@ -142,7 +145,7 @@ func (s *Store) transact(saves []*save) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = w.conn.exec("ROLLBACK") // fails where SQLite has rolled back by itself
+			_ = w.conn.rollback()
 			w.reset()
 		}
 	}()
@@ -194,14 +197,14 @@ func (s *Store) put(sv *save) error {
 // grow to 100 ms: against a process that commits without a break they would meet no gap for seconds.
 func (s *Store) begin(c *conn) error {
 	err := c.exec("BEGIN IMMEDIATE")
-	if code(err) != sqlite3.SQLITE_BUSY {
-		return err
-	}
 	const shortest, longest = 200 * time.Microsecond, 2 * time.Millisecond
 	deadline := time.Now().Add(s.opts.BusyTimeout)
 	for pause := shortest; code(err) == sqlite3.SQLITE_BUSY && time.Now().Before(deadline); pause = min(pause*5/4, longest) {
 		time.Sleep(pause)
 		err = c.exec("BEGIN IMMEDIATE")
+	}
+	if err != nil && code(err) != sqlite3.SQLITE_BUSY {
+		c.broken = true
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/burdock-go/burdock"
 	"github.com/burdock-go/burdock/record"
@@ -73,20 +74,9 @@ func (r *relaxed) SaveJournal(ctx context.Context, fence burdock.Fence, batch []
 // synchronize sets how the next commit of the writing connection is synced: not at all if every save of the batch is
 // relaxed. The caller holds the token, and no transaction is open.
 func (w *writer) synchronize(saves []*save) error {
-	lightly := len(saves) > 0
-	for _, sv := range saves {
-		lightly = lightly && sv.lightly
+	level := full
+	if len(saves) > 0 && !slices.ContainsFunc(saves, func(sv *save) bool { return !sv.lightly }) {
+		level = normal
 	}
-	if lightly == w.lightly {
-		return nil
-	}
-	level := "FULL"
-	if lightly {
-		level = "NORMAL"
-	}
-	if err := w.conn.exec("PRAGMA synchronous = " + level); err != nil {
-		return err
-	}
-	w.lightly = lightly
-	return nil
+	return w.conn.synchronous(level)
 }

@@ -179,8 +179,29 @@ func (s *Store) checkEmpty() error {
 	return nil
 }
 
+// A syncLevel is what PRAGMA synchronous is set to, and how it reads back.
+type syncLevel [2]string
+
+var (
+	full   = syncLevel{"FULL", "2"}
+	normal = syncLevel{"NORMAL", "1"} // of claims and relaxed saves
+)
+
+// synchronous sets whether the connection's commits are synced. Where that fails, nobody knows whether they are.
+func (c *conn) synchronous(level syncLevel) error {
+	if c.level == level {
+		return nil
+	}
+	c.broken = true
+	if err := c.pragma("synchronous", level[0], level[1]); err != nil {
+		return err
+	}
+	c.level, c.broken = level, false
+	return nil
+}
+
 // setUp sets what each connection needs and reads it back.
-func (s *Store) setUp(c *conn, synchronous, level string) error {
+func (s *Store) setUp(c *conn) error {
 	millis := fmt.Sprint(s.opts.BusyTimeout.Milliseconds())
 	if err := c.pragma("busy_timeout", millis, millis); err != nil {
 		return err
@@ -188,9 +209,11 @@ func (s *Store) setUp(c *conn, synchronous, level string) error {
 	if s.opts.ReadOnly {
 		return c.pragma("query_only", "ON", "1")
 	}
+	if err := giveBackSpace(c); err != nil {
+		return err
+	}
 	for _, p := range [][3]string{
 		{"journal_mode", "WAL", "wal"},
-		{"synchronous", synchronous, level},
 		{"cache_size", "-8000", "-8000"},
 		{"wal_autocheckpoint", "4000", "4000"}, // 16 MB: a hot page is copied into the file once, not once per 4 MB
 		{"journal_size_limit", "67108864", "67108864"},
@@ -200,6 +223,15 @@ func (s *Store) setUp(c *conn, synchronous, level string) error {
 		}
 	}
 	return nil
+}
+
+// giveBackSpace lets a file that is still empty shrink after Prune. It cannot be set later, and setting it writes.
+func giveBackSpace(c *conn) error {
+	pages, err := c.number("PRAGMA page_count")
+	if err != nil || pages > 0 {
+		return err
+	}
+	return c.query(context.Background(), func([]driver.Value) error { return nil }, "PRAGMA auto_vacuum = INCREMENTAL")
 }
 
 // integrity runs SQLite's own check; tests call it after a crash.

@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,6 +26,8 @@ type Options struct {
 	BusyTimeout time.Duration
 	// Log gets what cannot be returned: events that were dropped. Defaults to slog.Default().
 	Log *slog.Logger
+
+	wrap func(driver.Conn) driver.Conn // tests let connections fail
 }
 
 // readers is how many connections read at once; a page is read in about a millisecond and none is held meanwhile.
@@ -105,15 +108,12 @@ func (s *Store) open() error {
 		}
 		return err
 	}
-	c, err := s.dialWriter("FULL", "2")
+	c, err := s.dialWriter(full)
 	if err != nil {
 		return err
 	}
-	if err := s.migrate(c); err != nil {
-		return errors.Join(err, c.close())
-	}
-	s.write.conn = c
-	return nil
+	s.write.conn, err = s.orClose(c, func() error { return s.migrate(c) })
+	return err
 }
 
 // prepareFile makes what is missing and names early what SQLite would only call "unable to open".
@@ -153,23 +153,50 @@ func (s *Store) fault(err error) error {
 
 // dialWriter opens a connection that writes; what SQLite opened for reading only is found here and not at the first
 // Save.
-func (s *Store) dialWriter(synchronous, level string) (*conn, error) {
-	c, err := dial(s.path, "mode=rw")
+func (s *Store) dialWriter(level syncLevel) (*conn, error) {
+	c, err := s.dial("mode=rw")
 	if err != nil {
 		return nil, err
 	}
 	return s.orClose(c, func() error {
-		if err := s.setUp(c, synchronous, level); err != nil {
+		if err := s.setUp(c); err != nil {
+			return err
+		}
+		if err := c.synchronous(level); err != nil {
 			return err
 		}
 		return c.pragma("busy_timeout", "0", "0") // begin waits by itself, see there
 	})
 }
 
+// reopen replaces a connection that is not there yet or is broken.
+func (s *Store) reopen(c **conn, level syncLevel) error {
+	if *c != nil && !(*c).broken {
+		return nil
+	}
+	if *c != nil {
+		_ = (*c).close() // it has failed before
+		*c = nil
+	}
+	opened, err := s.dialWriter(level)
+	if err == nil {
+		*c = opened
+	}
+	return err
+}
+
+func (s *Store) dial(params string) (*conn, error) {
+	c, err := dial(s.path, params)
+	if err == nil && s.opts.wrap != nil {
+		c.raw = s.opts.wrap(c.raw)
+	}
+	return c, err
+}
+
 // dialReader opens a connection that only reads.
 func (s *Store) dialReader() (*conn, error) {
 	if !s.opts.ReadOnly {
-		c, err := dial(s.path, "mode=rw")
+		c, err := s.dial("mode=rw")
 		if err != nil {
 			return nil, err
 		}
@@ -194,11 +221,11 @@ func (s *Store) orClose(c *conn, setUp func() error) (*conn, error) {
 }
 
 func (s *Store) dialReadOnly(params string) (*conn, error) {
-	c, err := dial(s.path, params)
+	c, err := s.dial(params)
 	if err != nil {
 		return nil, err
 	}
-	return s.orClose(c, func() error { return errors.Join(s.setUp(c, "", ""), s.migrate(c)) })
+	return s.orClose(c, func() error { return errors.Join(s.setUp(c), s.migrate(c)) })
 }
 
 // dialImmutable reads a file whose folder cannot hold SQLite's shared memory. That is right only if nobody writes and
@@ -274,6 +301,10 @@ func (s *Store) reading(ctx context.Context, op string, f func(*conn) error) err
 	}
 	if err == nil {
 		err = f(c)
+		if c.broken {
+			_ = c.close() // it has failed before
+			c = nil
+		}
 	}
 	s.read <- c
 	if err != nil && ctx.Err() != nil {

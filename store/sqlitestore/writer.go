@@ -15,8 +15,8 @@ const maxKnown = 4096
 // other connection writes.
 type writer struct {
 	conn    *conn
-	lightly bool  // the connection's commits are not synced for the moment
 	version int64 // PRAGMA data_version: grows when another connection has written
+	seen    *conn // the connection that read version
 	apps    map[string]*app
 	graphs  map[[2]string]*graph
 	claims  map[string]claimRow
@@ -56,9 +56,9 @@ func (w *writer) refresh() error {
 	if err != nil {
 		return err
 	}
-	if v != w.version {
+	if v != w.version || w.conn != w.seen {
 		w.reset()
-		w.version = v
+		w.version, w.seen = v, w.conn
 	}
 	return nil
 }
