@@ -79,12 +79,16 @@ func (p *pipe) deliver(yield func(Step, error) bool, cancel func()) (told error)
 		select {
 		case s := <-p.steps:
 			waiting = true
-			if !yield(s, s.Err) {
+			err := s.Err
+			if s.Next != "" {
+				err = nil // it was handled: the run goes on
+			}
+			if !yield(s, err) {
 				return nil
 			}
 			waiting = false
-			if s.Err != nil {
-				told = s.Err
+			if err != nil {
+				told = err
 			}
 			p.more <- true
 		case <-p.done:
@@ -137,15 +141,11 @@ func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, e
 	if err := a.tree.flush(ctx); err != nil {
 		return a.finished(endFatal, err), err
 	}
-	if len(r.unsaved) > 0 {
-		if err := r.commit(ctx, nil); err != nil {
-			return a.finished(endFatal, err), err
-		}
-		if r.after != nil {
-			r.after()
-			r.after = nil
-		}
-		a.commit()
+	switch more, err := a.settle(ctx, h); {
+	case err != nil:
+		return a.finished(endFatal, err), err
+	case !more:
+		return a.finished(endPaused, nil), nil
 	}
 	if err := r.recall(r.recalled, r.status == StatusRunning); err != nil {
 		return nil, err
@@ -168,6 +168,24 @@ func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, e
 		}
 	})
 	return out, err
+}
+
+// settle saves the step that the store did not take when it ended, and tells of it now. more is false if the reader of
+// Steps leaves after it.
+func (a *App) settle(ctx context.Context, h *hooks) (more bool, err error) {
+	r := a.run
+	if len(r.unsaved) == 0 {
+		return true, nil
+	}
+	owed, after := r.owed, r.after
+	if err := r.commit(ctx, owed); err != nil {
+		return false, err
+	}
+	r.told(ctx, owed)
+	r.owed, r.after = nil, nil
+	step, passed := after()
+	a.commit()
+	return !passed || h.tell(step) || r.next == nil, nil
 }
 
 // drive advances the root on a goroutine of its own, which runtime.Goexit may end and another one replace.

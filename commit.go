@@ -64,7 +64,7 @@ func (r *runner) commitEnded(events []Event, cps ...Checkpoint) (kept bool, err 
 	case err == nil:
 		r.born, r.copies = true, nil
 	case r.branch == nil && !errors.Is(err, ErrConflict):
-		r.unsaved = cps
+		r.unsaved, r.owed = cps, events
 		return true, err
 	}
 	return false, err

@@ -316,3 +316,50 @@ func TestAStoreThatFailsInABranch(t *testing.T) {
 		}
 	}
 }
+
+// P6: Steps and the tracker are told of a step when it is committed, late as that may be.
+func TestAStepThatIsSavedLateIsToldLate(t *testing.T) {
+	for n, want := range map[int]string{1: "| a: bad:test error h: c:", 2: "a: | bad:test error h: c:"} {
+		var log notes
+		var events keptEvents
+		db := &faultyStore{Store: newStore(), before: map[int]error{n: errDisk}}
+		o := stored(db, number{1})
+		o.Cascade.Tracker = &events
+		app := newApp(t, counting(&log), o)
+		var got []string
+		for range 2 {
+			for step, err := range app.Steps(t.Context()) {
+				if err != nil {
+					wantIs(t, err, errDisk)
+					got = append(got, "|")
+					continue
+				}
+				text := ""
+				if step.Err != nil {
+					text = "test error"
+				}
+				got = append(got, step.Action+":"+text)
+			}
+		}
+		wantEqual(t, "told", strings.Join(got, " "), want)
+		var ended []string
+		for _, e := range events {
+			if e.Kind == burdock.EventStepEnded {
+				ended = append(ended, e.Action)
+			}
+		}
+		wantEqual(t, "tracked", strings.Join(ended, " "), "a bad h c")
+		wantEqual(t, "ran", log.take(), "a bad h c")
+	}
+	var log notes
+	app := newApp(t, counting(&log), stored(&faultyStore{Store: newStore(), before: map[int]error{1: errDisk}}, number{1}))
+	_, err := app.Run(t.Context())
+	wantIs(t, err, errDisk)
+	for range app.Steps(t.Context()) {
+		break
+	}
+	wantEqual(t, "stop", app.Outcome().Stop, burdock.StopPaused)
+	wantEqual(t, "ran", log.take(), "a")
+	runTo(t, app, burdock.StopDone)
+	wantEqual(t, "ran", log.take(), "bad h c")
+}

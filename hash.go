@@ -1,6 +1,7 @@
 package burdock
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -57,11 +58,20 @@ func hashGraph(g *Graph) hashed {
 		return hashed{}
 	}
 	d := describe(p)
-	text, _ := json.Marshal(d)
+	text := plainJSON(d)
 	d.untag()
-	bare, _ := json.Marshal(d)
+	bare := plainJSON(d)
 	sum := sha256.Sum256(bare)
 	return hashed{hex.EncodeToString(sum[:16]), text}
+}
+
+// plainJSON encodes a description, whose labels are for people: < and > stay as they are.
+func plainJSON(d description) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(d) // strings, booleans and lists of them: it cannot fail
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // untag removes what the hash does not cover.

@@ -29,7 +29,10 @@ type randomPlan struct {
 	steps  int           // of a leaf
 	waits  bool          // some leaves ask for an input
 
-	mu      sync.Mutex
+	mu     sync.Mutex
+	flaky  bool            // what goes wrong does so once, and ends its visit
+	struck map[string]bool // leaves that have gone wrong
+
 	inside  gauge
 	live    map[string]*gauge // leaves by visit
 	decided map[string]string // by visit: what a reduce that stops early has chosen
@@ -47,7 +50,7 @@ type randomLevel struct {
 
 func newRandomPlan(seed uint64, early bool) *randomPlan {
 	rnd := rand.New(rand.NewPCG(seed, 5))
-	p := &randomPlan{seed: seed, steps: 1 + rnd.IntN(3), live: map[string]*gauge{}, decided: map[string]string{}}
+	p := &randomPlan{seed: seed, steps: 1 + rnd.IntN(3), live: map[string]*gauge{}, decided: map[string]string{}, struck: map[string]bool{}}
 	p.waits = rnd.IntN(4) == 0
 	for range 1 + rnd.IntN(3) {
 		l := randomLevel{width: rnd.IntN(6), extra: rnd.IntN(3) == 0}
@@ -78,6 +81,28 @@ func (p *randomPlan) errorf(format string, args ...any) {
 	p.errs = append(p.errs, fmt.Sprintf(format, args...))
 }
 
+// failFast makes every failure end its visit, once.
+func (p *randomPlan) failFast() {
+	p.flaky = true
+	for i := range p.levels {
+		p.levels[i].opts.Failures, p.levels[i].early = burdock.FailFast, 0
+	}
+}
+
+// strike returns how a leaf ends this time.
+func (p *randomPlan) strike(name string) string {
+	fate := p.fate(name)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.flaky && fate != "ask" {
+		if p.struck[name] {
+			return "ok"
+		}
+		p.struck[name] = true
+	}
+	return fate
+}
+
 // fate is how a leaf ends.
 func (p *randomPlan) fate(name string) string {
 	switch n := p.dice(name, 0).IntN(20); {
@@ -104,9 +129,13 @@ func (p *randomPlan) leaf() burdock.Runnable {
 			p.enter(ctx, in.Name, i)
 			defer p.leave(in.Name, i)
 			time.Sleep(time.Duration(p.dice(in.Name, p.timing+uint64(i)).IntN(6)) * time.Millisecond)
-			fate := p.fate(in.Name)
-			switch {
-			case i < p.steps-1:
+			if ctx.Err() != nil && p.flaky {
+				return twigOut{}, context.Cause(ctx)
+			}
+			if i < p.steps-1 {
+				return twigOut{in.Name}, nil
+			}
+			switch fate := p.strike(in.Name); {
 			case fate == "panic":
 				panic("no")
 			case fate == "goexit":
@@ -243,13 +272,36 @@ func (p *randomPlan) expect(level int, name string) string {
 		switch {
 		case level > 0:
 			words = append(words, p.expect(level-1, child))
-		case slices.Contains([]string{"ok", "ask"}, p.fate(child)):
+		case p.flaky || slices.Contains([]string{"ok", "ask"}, p.fate(child)):
 			words = append(words, child)
 		default:
 			words = append(words, "!")
 		}
 	}
 	return "[" + strings.Join(words, " ") + "]"
+}
+
+// verifyRecords looks at every map that was recorded as completed: its reduce has seen everything.
+func (p *randomPlan) verifyRecords(t *testing.T, store burdock.Store) {
+	t.Helper()
+	names := map[string]string{}
+	for _, cp := range tree(t, store, "app") {
+		for _, c := range cp.Delta {
+			switch {
+			case cp.Seq == 0 && c.Key == "name":
+				names[cp.App] = strings.Trim(string(c.Value), `"`)
+			case c.Key == "word" && cp.Action == "map" && cp.Status == burdock.StatusCompleted:
+				name := names[cp.App]
+				level := len(p.levels) - 1 - strings.Count(name, ".")
+				if slices.ContainsFunc(p.levels[:level+1], func(l randomLevel) bool { return l.early > 0 }) {
+					continue
+				}
+				if got, want := strings.Trim(string(c.Value), `"`), p.expect(level, name); got != want {
+					p.errorf("%s is recorded with\n%s\nwant\n%s", cp.Path, got, want)
+				}
+			}
+		}
+	}
 }
 
 func (p *randomPlan) verify(t *testing.T, tokens int) {
@@ -324,6 +376,9 @@ func TestRandomCrashes(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 6))
 			cancels := rnd.IntN(3) == 0
 			p := newRandomPlan(seed, !cancels)
+			if rnd.IntN(2) == 0 {
+				p.failFast()
+			}
 			top := len(p.levels) - 1
 			tokens := rnd.IntN(4)
 			store := memory()
@@ -333,7 +388,7 @@ func TestRandomCrashes(t *testing.T) {
 				f.mu.Lock()
 				cp := acked[burdock.Info(ctx).App]
 				f.mu.Unlock()
-				if cp.Join != 0 && (cp.Status == burdock.StatusCompleted || !cancels) {
+				if cp.Join != 0 && (cp.Status == burdock.StatusCompleted || !cancels && !p.flaky) {
 					p.errorf("%s runs again although its end was acknowledged", name)
 				}
 			}
@@ -365,7 +420,7 @@ func TestRandomCrashes(t *testing.T) {
 				case err == nil && out.Stop == burdock.StopWaiting:
 					given = true
 					continue
-				case isStoreError(err) || cancels && errors.Is(err, context.Canceled):
+				case isStoreError(err) || cancels && errors.Is(err, context.Canceled) || p.flaky && isMapError(err):
 					continue
 				default:
 					t.Fatalf("plan %d: %v, %v", seed, out, err)
@@ -379,10 +434,16 @@ func TestRandomCrashes(t *testing.T) {
 			if want := p.decided["r"]; want != "" && final != want {
 				t.Errorf("plan %d: got\n%s\nbut reduce chose\n%s", seed, final, want)
 			}
+			p.verifyRecords(t, store)
 			p.verify(t, tokens)
 		})
 		if t.Failed() {
 			return
 		}
 	}
+}
+
+func isMapError(err error) bool {
+	_, ok := errors.AsType[*burdock.MapError](err)
+	return ok
 }

@@ -170,7 +170,7 @@ func (r *runner) completed(res result, h *hooks) (ending, bool, error) {
 		cp.Halted = h.halts(n, res.to)
 		if kept, err := r.commitEnded(ended, r.withSnapshot(cp, res)...); err != nil {
 			if kept {
-				r.after = func() { r.pass(res) }
+				r.later(func() { r.pass(res) }, StatusCompleted, nil)
 			}
 			return endFatal, false, err
 		}
@@ -184,6 +184,16 @@ func (r *runner) completed(res result, h *hooks) (ending, bool, error) {
 	r.pass(res)
 	end, more := r.follow(h, r.stepDone(StatusCompleted, number, nil))
 	return end, more, nil
+}
+
+// later arranges for move to be done when the step that has ended is saved after all.
+func (r *runner) later(move func(), status Status, err error) {
+	r.sources.events = r.sources.events.without(r.cur.given.used)
+	number := r.attempt
+	r.after = func() (Step, bool) {
+		move()
+		return r.stepDone(status, number, err), !r.rerun
+	}
 }
 
 // pass moves the position behind a completed step.
@@ -222,7 +232,7 @@ func (r *runner) failed(status Status, res result, h *hooks) (ending, bool, erro
 		if kept, err := r.commitEnded(ended, cp); err != nil {
 			r.keep()
 			if kept {
-				r.after = func() { r.divert(status, failure, to) }
+				r.later(func() { r.divert(status, failure, to) }, status, r.wrap(res.err))
 			}
 			return endFatal, false, err
 		}

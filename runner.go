@@ -47,14 +47,15 @@ type runner struct {
 	revisit  bool          // the step after seq may have recorded branches
 	pending  []Pending
 
-	holds   bool         // a token
-	born    bool         // sequence 0 is recorded
-	unsaved []Checkpoint // the record of an ended step that the store did not take
-	after   func()       // moves the position behind that step once it is saved
-	since   int          // bytes of deltas since the last snapshot
-	events  atomic.Int64 // of this attempt
-	opened  bool         // the first event of the next attempt has been told
-	spans   atomic.Int64 // of this attempt
+	holds   bool                            // a token
+	born    bool                            // sequence 0 is recorded
+	unsaved []Checkpoint                    // the record of an ended step that the store did not take
+	owed    []Event                         // of the end of that step
+	after   func() (step Step, passed bool) // moves the position behind that step, if it has passed, once it is saved
+	since   int                             // bytes of deltas since the last snapshot
+	events  atomic.Int64                    // of this attempt
+	opened  bool                            // the first event of the next attempt has been told
+	spans   atomic.Int64                    // of this attempt
 	cur     current
 }
 

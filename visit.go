@@ -70,7 +70,7 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	defer v.close(cancelled)
 	if err := v.restore(); err != nil {
 		v.fan.Stop(err)
-		return reflect.Value{}, err
+		return reflect.Value{}, fromOutside(err)
 	}
 	a.where = "reduce"
 	out, err := v.reduce(reduce)

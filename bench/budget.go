@@ -73,7 +73,7 @@ func (p price) String() string {
 // figure writes one side's reading, with allocations if the budget names them.
 func (b *budget) figure(s sample) string {
 	if b.price.allocs > 0 {
-		return fmt.Sprintf("%s, %.0f allocs", b.gauge.text(s.value), math.Floor(s.allocs))
+		return fmt.Sprintf("%s, %.1f allocs", b.gauge.text(s.value), s.allocs)
 	}
 	return b.gauge.text(s.value)
 }

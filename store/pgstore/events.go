@@ -95,21 +95,20 @@ const pageOfEvents = `SELECT id, seq, attempt, n, body FROM (
 	WHERE before < $7 ORDER BY seq, attempt, n, id`
 
 func (r *eventReader) read(ctx context.Context) (page []burdock.Event, err error) {
-	rows, err := r.store.pool.Query(ctx, r.store.sql(pageOfEvents), []byte(r.app), r.at.Seq, int64(r.at.Attempt), r.at.N, r.id, pageRows, pageBytes)
-	if err != nil {
-		return nil, err
-	}
 	var id int64
 	var at Position
-	var body pgtype.DriverBytes
-	_, err = pgx.ForEachRow(rows, []any{&id, &at.Seq, &at.Attempt, &at.N, &body}, func() error {
-		e, err := record.UnmarshalEvent(body)
-		if err != nil {
-			return fmt.Errorf("event %d of %q: %w", id, r.app, err)
-		}
-		page = append(page, e)
-		return nil
-	})
+	err = r.store.query(ctx, func(rows pgx.Rows) error {
+		var body pgtype.DriverBytes
+		_, err := pgx.ForEachRow(rows, []any{&id, &at.Seq, &at.Attempt, &at.N, &body}, func() error {
+			e, err := record.UnmarshalEvent(body)
+			if err != nil {
+				return fmt.Errorf("event %d of %q: %w", id, r.app, err)
+			}
+			page = append(page, e)
+			return nil
+		})
+		return err
+	}, pageOfEvents, []byte(r.app), r.at.Seq, int64(r.at.Attempt), r.at.N, r.id, pageRows, pageBytes)
 	if err == nil && len(page) > 0 {
 		r.id, r.at = id, at
 	}

@@ -2,7 +2,6 @@ package pgstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -26,16 +25,20 @@ func (s *Store) Load(ctx context.Context, ref burdock.Ref) (c burdock.Checkpoint
 	if ref.Seq < 0 {
 		query, args = ` ORDER BY c.seq DESC LIMIT 1`, args[:1]
 	}
+	found := false
 	err = s.reading(ctx, "load", func(ctx context.Context) error {
-		var body, description []byte
-		err := s.pool.QueryRow(ctx, s.sql(`SELECT c.body, (SELECT g.description FROM burdock.graph g WHERE g.digest = c.graph)
-			FROM burdock.app a JOIN burdock.checkpoint c ON c.app = a.id WHERE a.name = $1 AND c.kind = 0`+query), args...).Scan(&body, &description)
-		if err == nil {
-			c, err = decode(body, description)
-		}
-		return err
+		return s.query(ctx, func(rows pgx.Rows) error {
+			var body, description pgtype.DriverBytes
+			_, err := pgx.ForEachRow(rows, []any{&body, &description}, func() (err error) {
+				found = true
+				c, err = decode(body, description)
+				return err
+			})
+			return err
+		}, `SELECT c.body, (SELECT g.description FROM burdock.graph g WHERE g.digest = c.graph)
+			FROM burdock.app a JOIN burdock.checkpoint c ON c.app = a.id WHERE a.name = $1 AND c.kind = 0`+query, args...)
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
+	if err == nil && !found {
 		err = &Error{Database: s.name, Op: "load", Err: fmt.Errorf("step %d of %q: %w", ref.Seq, ref.App, burdock.ErrNotFound)}
 	}
 	return c, err
@@ -124,21 +127,20 @@ func (l *lister) more(ctx context.Context) (err error) {
 // read reads records of l.ids until the page is full or l.size applications have been read.
 func (l *lister) read(ctx context.Context) (page []burdock.Checkpoint, err error) {
 	n := min(len(l.ids), l.size)
-	rows, err := l.store.pool.Query(ctx, l.store.sql(pageQuery(l.q)), l.ids[:n], l.inside.seq, l.inside.kind, until(l.q), pageRows, pageBytes)
-	if err != nil {
-		return nil, err
-	}
 	var pos, bytes int64
 	var at cursor
-	var body, description pgtype.DriverBytes
-	_, err = pgx.ForEachRow(rows, []any{&pos, &at.seq, &at.kind, &body, &description}, func() error {
-		c, err := decode(body, description)
-		if err != nil {
-			return fmt.Errorf("a record: %w", err)
-		}
-		page, bytes = append(page, c), bytes+int64(len(body))
-		return nil
-	})
+	err = l.store.query(ctx, func(rows pgx.Rows) error {
+		var body, description pgtype.DriverBytes
+		_, err := pgx.ForEachRow(rows, []any{&pos, &at.seq, &at.kind, &body, &description}, func() error {
+			c, err := decode(body, description)
+			if err != nil {
+				return fmt.Errorf("a record: %w", err)
+			}
+			page, bytes = append(page, c), bytes+int64(len(body))
+			return nil
+		})
+		return err
+	}, pageQuery(l.q), l.ids[:n], l.inside.seq, l.inside.kind, until(l.q), pageRows, pageBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -83,25 +83,23 @@ type wholeSource struct {
 }
 
 func (w *wholeSource) next(ctx context.Context, s *Store, _ int) (ids []int64, ended bool, err error) {
-	rows, err := s.pool.Query(ctx, s.sql(w.query), w.args...)
-	if err != nil {
-		return nil, false, err
-	}
-	ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+	err = s.query(ctx, func(rows pgx.Rows) (err error) {
+		ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+		return err
+	}, w.query, w.args...)
 	return ids, true, err
 }
 
 // along reads a page of ids, each with its place in the order.
 func along(ctx context.Context, s *Store, n int, query string, args ...any) (ids []int64, last int64, ended bool, err error) {
-	rows, err := s.pool.Query(ctx, s.sql(query), append(args, n)...)
-	if err != nil {
-		return nil, 0, false, err
-	}
-	var id int64
-	_, err = pgx.ForEachRow(rows, []any{&id, &last}, func() error {
-		ids = append(ids, id)
-		return nil
-	})
+	err = s.query(ctx, func(rows pgx.Rows) error {
+		var id int64
+		_, err := pgx.ForEachRow(rows, []any{&id, &last}, func() error {
+			ids = append(ids, id)
+			return nil
+		})
+		return err
+	}, query, append(args, n)...)
 	return ids, last, len(ids) < n, err
 }
 

@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -21,10 +20,8 @@ const raise = `INSERT INTO burdock.fence AS f (root, epoch, dispatch)
 // highest tells the caller what admitted tells the statements: whose fence counts.
 const highest = `SELECT root, epoch, dispatch FROM burdock.fence WHERE root = ANY($1::bytea[])`
 
-// admitted are the fences, by their place in the parameters, that are the highest seen. Every statement that writes
-// joins it, so what is stale is left out without a round trip that would ask first.
-const admitted = `(SELECT u.n, u.root FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) WITH ORDINALITY u(root, epoch, dispatch, n)
-	JOIN burdock.fence f ON (f.root, f.epoch, f.dispatch) = (u.root, u.epoch, u.dispatch))`
+// Every statement below that writes joins the fence of each row, $1 to $3, with the highest one. So what is stale is left
+// out without a round trip that would ask first.
 
 const putGraphs = `INSERT INTO burdock.graph (digest, description)
 	SELECT v.digest, v.description FROM unnest($1::bytea[], $2::bytea[]) v(digest, description)
@@ -33,28 +30,29 @@ const putGraphs = `INSERT INTO burdock.graph (digest, description)
 
 // putApps writes only what is not there yet, so that a step of a known application locks nothing here.
 const putApps = `INSERT INTO burdock.app (name, root, parent, parent_seq, idx, orphan)
-	SELECT v.name, ok.root, v.parent, v.seq, v.idx,
+	SELECT v.name, v.root, v.parent, v.seq, v.idx,
 		v.parent <> '' AND NOT EXISTS (SELECT FROM burdock.app p WHERE p.name = v.parent AND p.root IS NOT NULL)
-	FROM unnest($4::bigint[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bigint[]) v(fence, name, parent, seq, idx)
-	JOIN ` + admitted + ` ok ON ok.n = v.fence
+	FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bigint[])
+		v(root, epoch, dispatch, name, parent, seq, idx)
+	JOIN burdock.fence f ON (f.root, f.epoch, f.dispatch) = (v.root, v.epoch, v.dispatch)
 	WHERE NOT EXISTS (SELECT FROM burdock.app o WHERE o.name = v.name
-		AND o.root = ok.root AND o.parent = v.parent AND o.parent_seq = v.seq AND o.idx = v.idx)
+		AND o.root = v.root AND o.parent = v.parent AND o.parent_seq = v.seq AND o.idx = v.idx)
 	ORDER BY v.name
 	ON CONFLICT (name) DO UPDATE SET root = excluded.root, parent = excluded.parent, parent_seq = excluded.parent_seq,
 		idx = excluded.idx, orphan = excluded.orphan`
 
 const putCheckpoints = `INSERT INTO burdock.checkpoint (app, seq, kind, lists, joined, graph, body)
 	SELECT a.id, v.seq, v.kind, v.lists, v.joined, v.graph, v.body
-	FROM unnest($4::bigint[], $5::bytea[], $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::bytea[], $11::bytea[])
-		v(fence, name, seq, kind, lists, joined, graph, body)
-	JOIN ` + admitted + ` ok ON ok.n = v.fence JOIN burdock.app a ON a.name = v.name
+	FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[], $7::boolean[], $8::bigint[], $9::bytea[], $10::bytea[])
+		v(root, epoch, dispatch, name, seq, kind, lists, joined, graph, body)
+	JOIN burdock.fence f ON (f.root, f.epoch, f.dispatch) = (v.root, v.epoch, v.dispatch) JOIN burdock.app a ON a.name = v.name
 	ON CONFLICT (app, seq, kind) DO UPDATE SET lists = excluded.lists, joined = excluded.joined, graph = excluded.graph, body = excluded.body`
 
 const putRuns = `INSERT INTO burdock.run AS r (app, seq, updated, status, project, partition)
 	SELECT a.id, v.seq, v.updated, v.status, v.project, v.part
-	FROM unnest($4::bigint[], $5::bytea[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[], $10::bytea[])
-		v(fence, name, seq, updated, status, project, part)
-	JOIN ` + admitted + ` ok ON ok.n = v.fence JOIN burdock.app a ON a.name = v.name
+	FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[])
+		v(root, epoch, dispatch, name, seq, updated, status, project, part)
+	JOIN burdock.fence f ON (f.root, f.epoch, f.dispatch) = (v.root, v.epoch, v.dispatch) JOIN burdock.app a ON a.name = v.name
 	ON CONFLICT (app) DO UPDATE SET seq = excluded.seq, updated = excluded.updated, status = excluded.status,
 		project = excluded.project, partition = excluded.partition WHERE excluded.seq >= r.seq`
 
@@ -65,13 +63,12 @@ type (
 		epoch, dispatch []int64
 	}
 	appColumns struct {
-		fence      []int64
-		name       [][]byte
-		parent     [][]byte
-		seq, index []int64
+		fenceColumns
+		name, parent [][]byte
+		seq, index   []int64
 	}
 	checkpointColumns struct {
-		fence     []int64
+		fenceColumns
 		name      [][]byte
 		seq, kind []int64
 		lists     []bool
@@ -80,7 +77,7 @@ type (
 		body      [][]byte
 	}
 	runColumns struct {
-		fence                 []int64
+		fenceColumns
 		name                  [][]byte
 		seq, updated          []int64
 		status, project, part [][]byte
@@ -89,82 +86,80 @@ type (
 
 // A content is what one transaction writes.
 type content struct {
-	fences      fenceColumns
-	places      map[burdock.Fence]int64 // of a fence in fences, from 1 on
-	graphs      map[string][]byte
-	apps        map[string]*row
-	records     map[recordID]*row
-	runs        map[string]*row
-	appCols     appColumns
+	fences      map[string]burdock.Fence // by root, the highest
+	graphs      map[string][]byte        // by digest
+	apps        appColumns
 	checkpoints checkpointColumns
-	runCols     runColumns
+	runs        runColumns
 }
 
+// A recordID is what a checkpoint is identified by.
 type recordID struct {
 	app       string
 	seq, kind int64
 }
 
-// contentOf arranges saves in columns. Of two records of one identity in a save the later counts.
+// contentOf arranges saves in columns.
 func contentOf(saves []*save) *content {
-	t := &content{places: map[burdock.Fence]int64{}, graphs: map[string][]byte{}}
+	t := &content{fences: map[string]burdock.Fence{}, graphs: map[string][]byte{}}
 	for _, sv := range saves {
 		t.add(sv)
 	}
 	return t
 }
 
+// add arranges one save. Of two records of one identity the later counts, for an application's place and for a root's
+// listing too.
 func (t *content) add(sv *save) {
-	place := t.fence(sv.fence)
-	t.apps, t.records, t.runs = map[string]*row{}, map[recordID]*row{}, map[string]*row{}
+	if f, ok := t.fences[sv.fence.Root]; !ok || below(f, sv.fence) {
+		t.fences[sv.fence.Root] = sv.fence
+	}
+	apps, records, runs := map[string]*row{}, map[recordID]*row{}, map[string]*row{}
 	for i := range sv.rows {
 		r := &sv.rows[i]
 		if r.digest != nil {
 			t.graphs[string(r.digest)] = r.description
 		}
-		t.apps[r.app], t.records[recordID{r.app, r.seq, r.kind}] = r, r
-		if r.root && (t.runs[r.app] == nil || t.runs[r.app].seq <= r.seq) {
-			t.runs[r.app] = r
+		apps[r.app], records[r.id()] = r, r
+		if r.root && (runs[r.app] == nil || runs[r.app].seq <= r.seq) {
+			runs[r.app] = r
 		}
 	}
 	for i := range sv.rows {
 		r := &sv.rows[i]
-		if t.apps[r.app] == r {
-			t.appCols.add(place, r)
+		if apps[r.app] == r {
+			t.apps.add(sv.fence, r)
 		}
-		if t.records[recordID{r.app, r.seq, r.kind}] == r {
-			t.checkpoints.add(place, r)
+		if records[r.id()] == r {
+			t.checkpoints.add(sv.fence, r)
 		}
-		if t.runs[r.app] == r {
-			t.runCols.add(place, r)
+		if runs[r.app] == r {
+			t.runs.add(sv.fence, r)
 		}
 	}
 }
 
-// fence returns the place of f among the parameters. Of two fences of one root the higher is raised to; the statements
-// find the other stale.
-func (t *content) fence(f burdock.Fence) int64 {
-	if place, ok := t.places[f]; ok {
-		return place
-	}
-	c := &t.fences
+func (r *row) id() recordID { return recordID{r.app, r.seq, r.kind} }
+
+func (c *fenceColumns) add(f burdock.Fence) {
 	c.root, c.epoch, c.dispatch = append(c.root, []byte(f.Root)), append(c.epoch, f.Epoch), append(c.dispatch, f.Dispatch)
-	t.places[f] = int64(len(c.root))
-	return t.places[f]
 }
 
-func (c *appColumns) add(fence int64, r *row) {
-	c.fence, c.name, c.parent = append(c.fence, fence), append(c.name, []byte(r.app)), append(c.parent, []byte(r.parent))
+func (c *appColumns) add(f burdock.Fence, r *row) {
+	c.fenceColumns.add(f)
+	c.name, c.parent = append(c.name, []byte(r.app)), append(c.parent, []byte(r.parent))
 	c.seq, c.index = append(c.seq, r.parentSeq), append(c.index, r.index)
 }
 
-func (c *checkpointColumns) add(fence int64, r *row) {
-	c.fence, c.name, c.seq, c.kind = append(c.fence, fence), append(c.name, []byte(r.app)), append(c.seq, r.seq), append(c.kind, r.kind)
+func (c *checkpointColumns) add(f burdock.Fence, r *row) {
+	c.fenceColumns.add(f)
+	c.name, c.seq, c.kind = append(c.name, []byte(r.app)), append(c.seq, r.seq), append(c.kind, r.kind)
 	c.lists, c.joined, c.graph, c.body = append(c.lists, r.lists), append(c.joined, r.join), append(c.graph, r.digest), append(c.body, r.body)
 }
 
-func (c *runColumns) add(fence int64, r *row) {
-	c.fence, c.name, c.seq, c.updated = append(c.fence, fence), append(c.name, []byte(r.app)), append(c.seq, r.seq), append(c.updated, r.updated)
+func (c *runColumns) add(f burdock.Fence, r *row) {
+	c.fenceColumns.add(f)
+	c.name, c.seq, c.updated = append(c.name, []byte(r.app)), append(c.seq, r.seq), append(c.updated, r.updated)
 	c.status, c.project, c.part = append(c.status, []byte(r.status)), append(c.project, []byte(r.project)), append(c.part, []byte(r.part))
 }
 
@@ -192,19 +187,14 @@ func (s *Store) transact(ctx context.Context, saves []*save, events []pending) e
 	return nil
 }
 
+// queueFences raises the fences and reads what counts into seen.
 func (s *Store) queueFences(b *pgx.Batch, t *content, seen map[string]burdock.Fence) {
-	if len(t.places) == 0 {
+	if len(t.fences) == 0 {
 		return
 	}
-	top := map[string]burdock.Fence{}
-	for f := range t.places {
-		if below(top[f.Root], f) || top[f.Root].Root == "" {
-			top[f.Root] = f
-		}
-	}
 	var c fenceColumns
-	for f := range maps.Values(top) {
-		c.root, c.epoch, c.dispatch = append(c.root, []byte(f.Root)), append(c.epoch, f.Epoch), append(c.dispatch, f.Dispatch)
+	for _, f := range t.fences {
+		c.add(f)
 	}
 	b.Queue(s.sql(raise), c.root, c.epoch, c.dispatch)
 	b.Queue(s.sql(highest), c.root).Query(func(rows pgx.Rows) error {
@@ -220,7 +210,6 @@ func (s *Store) queueFences(b *pgx.Batch, t *content, seen map[string]burdock.Fe
 }
 
 func (s *Store) queueRows(b *pgx.Batch, t *content) {
-	f := &t.fences
 	if len(t.graphs) > 0 {
 		var digests, descriptions [][]byte
 		for digest, description := range t.graphs {
@@ -228,14 +217,14 @@ func (s *Store) queueRows(b *pgx.Batch, t *content) {
 		}
 		b.Queue(s.sql(putGraphs), digests, descriptions)
 	}
-	if a := &t.appCols; len(a.name) > 0 {
-		b.Queue(s.sql(putApps), f.root, f.epoch, f.dispatch, a.fence, a.name, a.parent, a.seq, a.index)
+	if a := &t.apps; len(a.name) > 0 {
+		b.Queue(s.sql(putApps), a.root, a.epoch, a.dispatch, a.name, a.parent, a.seq, a.index)
 	}
 	if c := &t.checkpoints; len(c.name) > 0 {
-		b.Queue(s.sql(putCheckpoints), f.root, f.epoch, f.dispatch, c.fence, c.name, c.seq, c.kind, c.lists, c.joined, c.graph, c.body)
+		b.Queue(s.sql(putCheckpoints), c.root, c.epoch, c.dispatch, c.name, c.seq, c.kind, c.lists, c.joined, c.graph, c.body)
 	}
-	if r := &t.runCols; len(r.name) > 0 {
-		b.Queue(s.sql(putRuns), f.root, f.epoch, f.dispatch, r.fence, r.name, r.seq, r.updated, r.status, r.project, r.part)
+	if r := &t.runs; len(r.name) > 0 {
+		b.Queue(s.sql(putRuns), r.root, r.epoch, r.dispatch, r.name, r.seq, r.updated, r.status, r.project, r.part)
 	}
 }
 

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"crypto/rand"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -92,12 +93,20 @@ type claimRow struct {
 // claim reads the row of a root; where there is none, its fence is the lowest.
 func (c *conn) claim(root string) (row claimRow, found bool, err error) {
 	row.fence.Root = root
-	v, found, err := c.one("SELECT root, epoch, dispatch, held, owner, sum FROM claim WHERE root = ?", root)
+	v, found, err := c.one(claimQuery+" WHERE root = ?", root)
 	if err != nil || !found {
 		return row, false, err
 	}
-	row.fence.Epoch, row.fence.Dispatch, row.held, row.owner = num(v[1]), num(v[2]), num(v[3]), str(v[4])
-	return row, true, sound(v, "the claim of %q", root)
+	row, err = claimOf(v)
+	return row, true, err
+}
+
+const claimQuery = "SELECT root, epoch, dispatch, held, owner, sum FROM claim"
+
+// claimOf decodes a row of claimQuery.
+func claimOf(v []driver.Value) (claimRow, error) {
+	row := claimRow{burdock.Fence{Root: str(v[0]), Epoch: num(v[1]), Dispatch: num(v[2])}, num(v[3]), str(v[4])}
+	return row, sound(v, "the claim of %v", v[0])
 }
 
 func (c *conn) putClaim(row claimRow) error {

@@ -67,11 +67,16 @@ func (c *conn) bind(args []any) []driver.NamedValue {
 
 // exec runs a prepared statement to its end. Arguments are int64, string, []byte or nil.
 func (c *conn) exec(query string, args ...any) error {
+	return c.execContext(context.Background(), query, args...)
+}
+
+// execContext is exec for what takes long: it ends with an error when ctx is done.
+func (c *conn) execContext(ctx context.Context, query string, args ...any) error {
 	s, err := c.prepare(query)
 	if err != nil {
 		return err
 	}
-	_, err = s.(driver.StmtExecContext).ExecContext(context.Background(), c.bind(args))
+	_, err = s.(driver.StmtExecContext).ExecContext(ctx, c.bind(args))
 	return err
 }
 
@@ -113,6 +118,11 @@ func (c *conn) query(ctx context.Context, row func([]driver.Value) error, query 
 	}
 }
 
+// run runs a statement that may yield rows, such as a PRAGMA, to its end.
+func (c *conn) run(query string) error {
+	return c.query(context.Background(), func([]driver.Value) error { return nil }, query)
+}
+
 // one reads at most one row and reports whether there was one. Its values stay valid until the next call of one.
 func (c *conn) one(query string, args ...any) ([]driver.Value, bool, error) {
 	found := false
@@ -143,7 +153,7 @@ func (c *conn) rollback() error {
 
 // pragma sets a PRAGMA and fails unless it reads back as want.
 func (c *conn) pragma(name, value, want string) error {
-	if err := c.query(context.Background(), func([]driver.Value) error { return nil }, "PRAGMA "+name+" = "+value); err != nil {
+	if err := c.run("PRAGMA " + name + " = " + value); err != nil {
 		return fmt.Errorf("PRAGMA %s = %s: %w", name, value, err)
 	}
 	got, _, err := c.one("PRAGMA " + name)

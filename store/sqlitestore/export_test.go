@@ -7,14 +7,8 @@ import (
 	"testing"
 )
 
-// Integrity runs SQLite's check of the whole file.
-func Integrity(s *Store) error {
-	if err := s.lock("check"); err != nil {
-		return err
-	}
-	defer s.unlock()
-	return integrity(s.write.conn)
-}
+// Path is the file of a store.
+func Path(s *Store) string { return s.path }
 
 // Execute runs one statement on a database, as another program would.
 func Execute(t *testing.T, path, statement string) {

@@ -73,7 +73,9 @@ func (c *conn) find(name string) (*app, error) {
 	}
 	a := &app{id: num(v[0]), name: name}
 	if v[2] != nil {
-		a, err = c.app(a.id)
+		if a, err = c.app(a.id); err == nil && a == nil {
+			err = errNoRow(num(v[0]))
+		}
 	} else if v[3] != a.sum() {
 		err = damaged("the row of application %q does not have its checksum", name)
 	}
@@ -83,13 +85,15 @@ func (c *conn) find(name string) (*app, error) {
 	return a, err
 }
 
-// app reads the row of an application of which a record is known.
+// errNoRow says that something leads to an application that is not there.
+func errNoRow(id int64) error {
+	return damaged("application %d lacks its row, or its root's or graph's", id)
+}
+
+// app reads the row of an application of which a record is known, nil if there is none.
 func (c *conn) app(id int64) (*app, error) {
 	v, found, err := c.one(selectAbout+` FROM app a`+joinAbout+` WHERE a.id = ?`, id)
-	if err == nil && !found {
-		err = damaged("application %d lacks its row, or its root's or graph's", id)
-	}
-	if err != nil {
+	if err != nil || !found {
 		return nil, err
 	}
 	return aboutOfRow(v)

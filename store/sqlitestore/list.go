@@ -63,27 +63,37 @@ func (a *app) checkpoint(v []driver.Value) (burdock.Checkpoint, error) {
 	return c, nil
 }
 
+// latest is the latest step record of an application.
+func (c *conn) latest(name string) (latest burdock.Checkpoint, found bool, err error) {
+	return c.step(burdock.Ref{App: name, Seq: -1})
+}
+
+// step is the record of one step.
+func (c *conn) step(ref burdock.Ref) (cp burdock.Checkpoint, found bool, err error) {
+	a, err := c.find(ref.App)
+	if err != nil || a == nil {
+		return cp, false, err
+	}
+	query, args := ` AND c.seq = ?`, []any{a.id, ref.Seq}
+	if ref.Seq < 0 {
+		query, args = ` ORDER BY c.seq DESC LIMIT 1`, args[:1]
+	}
+	v, found, err := c.one(`SELECT `+rowColumns+` FROM checkpoint c WHERE c.app = ? AND c.kind = 0`+query, args...)
+	if err != nil || !found {
+		return cp, false, err
+	}
+	cp, err = a.checkpoint(v)
+	return cp, true, err
+}
+
 // Load implements burdock.Store. It ends with ctx's error when ctx is done.
 func (s *Store) Load(ctx context.Context, ref burdock.Ref) (c burdock.Checkpoint, err error) {
 	if err := ctx.Err(); err != nil {
 		return c, err
 	}
 	found := false
-	err = s.reading(ctx, "load", func(db *conn) error {
-		a, err := db.find(ref.App)
-		if err != nil || a == nil {
-			return err
-		}
-		query, args := ` AND c.seq = ?`, []any{a.id, ref.Seq}
-		if ref.Seq < 0 {
-			query, args = ` ORDER BY c.seq DESC LIMIT 1`, args[:1]
-		}
-		v, ok, err := db.one(`SELECT `+rowColumns+` FROM checkpoint c WHERE c.app = ? AND c.kind = 0`+query, args...)
-		if err != nil || !ok {
-			return err
-		}
-		found = true
-		c, err = a.checkpoint(v)
+	err = s.reading(ctx, "load", func(db *conn) (err error) {
+		c, found, err = db.step(ref)
 		return err
 	})
 	if err == nil && !found {
@@ -194,7 +204,7 @@ func (l *lister) read(ctx context.Context, c *conn) error {
 	at := int64(0)
 	err = c.query(ctx, func(v []driver.Value) error {
 		if at = num(v[0]); apps[at] == nil {
-			return damaged("application %d lacks its row, or its root's or graph's", l.ids[at])
+			return errNoRow(l.ids[at])
 		}
 		return l.add(apps[at], v[1:])
 	}, manyQuery(l.q), string(list))
@@ -212,6 +222,13 @@ func (l *lister) read(ctx context.Context, c *conn) error {
 // readOne goes on within the first of l.ids.
 func (l *lister) readOne(ctx context.Context, c *conn) error {
 	a, err := c.app(l.ids[0])
+	if err == nil && a == nil {
+		if l.inside == beginning {
+			err = errNoRow(l.ids[0])
+		}
+		l.ids, l.inside = l.ids[1:], beginning // forgotten between two pages
+		return err
+	}
 	if err != nil {
 		return err
 	}

@@ -201,7 +201,7 @@ func TestAFullDiskFailsClearlyAndKeepsWhatWasAcknowledged(t *testing.T) {
 func keeps(t *testing.T, path string, n int) {
 	t.Helper()
 	s := open(t, path, nil)
-	if err := sqlitestore.Integrity(s); err != nil {
+	if err := s.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
 	for seq := range int64(n) {

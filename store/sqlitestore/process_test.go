@@ -137,7 +137,7 @@ func verify(t *testing.T, path string, acked map[int64]bool, epoch int64) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if err := sqlitestore.Integrity(s); err != nil {
+	if err := s.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	found := map[int64]int{}

@@ -1,10 +1,6 @@
 package sqlitestore
 
-import (
-	"context"
-	"database/sql/driver"
-	"fmt"
-)
+import "fmt"
 
 // applicationID marks a file as ours: "Brdk".
 const applicationID = 0x4272646b
@@ -231,15 +227,5 @@ func giveBackSpace(c *conn) error {
 	if err != nil || pages > 0 {
 		return err
 	}
-	return c.query(context.Background(), func([]driver.Value) error { return nil }, "PRAGMA auto_vacuum = INCREMENTAL")
-}
-
-// integrity runs SQLite's own check; tests call it after a crash.
-func integrity(c *conn) error {
-	return c.query(context.Background(), func(v []driver.Value) error {
-		if v[0] != "ok" {
-			return fmt.Errorf("integrity_check: %v", v[0])
-		}
-		return nil
-	}, "PRAGMA integrity_check")
+	return c.run("PRAGMA auto_vacuum = INCREMENTAL")
 }

@@ -5,7 +5,8 @@
 //	}
 //
 // Each subtest is named after the rule it checks, as numbered in the project's rules: P1 identity and replacement, P2
-// what a record holds, P3 claims, P4 fences, P5 batches, and L for the orders and filters of List. Run it with -race.
+// what a record holds, P3 claims, P4 fences, P5 batches, and L for the orders and filters of List. Those of the optional
+// burdock.Pruner and burdock.Sizer are skipped for a store that is none. Run it with -race.
 //
 // What it cannot check, and a store's own tests must: that what Save acknowledged survives the end of the process or
 // of the machine, and what happens when the disk is full.
@@ -30,6 +31,9 @@ type Options struct {
 	// Second opens another store on what s keeps, as a second process would, while s stays open. Defaults to nil:
 	// what needs two is skipped.
 	Second func(t *testing.T, s burdock.Store) burdock.Store
+	// Parallel runs the checks at the same time, as far as go test -parallel allows; open and Second are called
+	// concurrently. Defaults to one after another.
+	Parallel bool
 }
 
 // Run checks the store that open returns, a fresh one for each subtest. open registers its own clean-up with t. A nil
@@ -40,12 +44,17 @@ func Run(t *testing.T, open func(t *testing.T) burdock.Store, opts *Options) {
 	}
 	for _, group := range groups {
 		for _, c := range group {
-			t.Run(c.name, func(t *testing.T) { c.run(&suite{T: t, Store: open(t), opts: opts}) })
+			t.Run(c.name, func(t *testing.T) {
+				if opts.Parallel {
+					t.Parallel()
+				}
+				c.run(&suite{T: t, Store: open(t), opts: opts})
+			})
 		}
 	}
 }
 
-var groups = [][]check{identityChecks, valueChecks, batchChecks, claimChecks, listChecks, rootsChecks, concurrencyChecks}
+var groups = [][]check{identityChecks, valueChecks, batchChecks, claimChecks, listChecks, rootsChecks, concurrencyChecks, pruneChecks}
 
 // A check is one subtest; its name begins with the rule it checks.
 type check struct {

@@ -26,6 +26,7 @@ import (
 //	effects   process  acks  key  attempt  ok|no     action
 //	received  process  acks  given    branch  ok|no
 //	received  process  acks  decided  visit   choice
+//	received  process  acks  claimed|releasing  root  epoch
 //	acks      process  key   status  app  action  next
 const (
 	EffectsFile  = "effects"
@@ -156,6 +157,11 @@ func (j *Journal) Decided(visit *burdock.StepInfo, choice string) {
 	note(j.received, fmt.Sprintf("%d\t%d\tdecided\t%s#%d\t%s\n", j.process, j.acked(), visit.App, visit.Seq, choice))
 }
 
+// owns notes that this process owns the application, or is about to give it up.
+func (j *Journal) owns(what string, f burdock.Fence) {
+	note(j.received, fmt.Sprintf("%d\t%d\t%s\t%s\t%d\n", j.process, j.acked(), what, f.Root, f.Epoch))
+}
+
 // acknowledged notes the records of a batch that the store has taken.
 func (j *Journal) acknowledged(batch []burdock.Checkpoint) {
 	var lines strings.Builder
@@ -181,6 +187,27 @@ func KeyOf(cp *burdock.Checkpoint) string {
 type notingStore struct {
 	burdock.Store
 	journal *Journal
+}
+
+// Claim implements burdock.Store.
+func (s *notingStore) Claim(ctx context.Context, root string) (burdock.Claim, error) {
+	c, err := s.Store.Claim(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	s.journal.owns("claimed", c.Fence())
+	return &notingClaim{c, s.journal}, nil
+}
+
+type notingClaim struct {
+	burdock.Claim
+	journal *Journal
+}
+
+// Release implements burdock.Claim.
+func (c *notingClaim) Release(ctx context.Context) error {
+	c.journal.owns("releasing", c.Fence())
+	return c.Claim.Release(ctx)
 }
 
 // Save implements burdock.Store.
