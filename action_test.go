@@ -85,7 +85,7 @@ func TestWrongChangesAreReported(t *testing.T) {
 	}{
 		"empty name":        {askAction.Named(""), "its name is empty"},
 		"control name":      {askAction.Named("a\x00"), "its name contains a control character"},
-		"unknown input":     {askAction.Bind("modle", "x"), `Bind("modle"): it declares no such input; it has model`},
+		"unknown input":     {askAction.Bind("modelo", "x"), `Bind("modelo"): it declares no such input; it has model`},
 		"bind of None":      {idle("a").Bind("x", 1), `Bind("x"): it declares no such input; it has none`},
 		"bound twice":       {askAction.Bind("model", "x").Bind("model", "y"), `input "model" is bound twice`},
 		"bind of type":      {askAction.Bind("model", 5), `Bind("model"): a value of type int is no string`},
@@ -344,11 +344,11 @@ func TestPanicAndGoexitAreErrors(t *testing.T) {
 		"panic":  {bad(func() { panic("boom") }), "step 1 (bad), attempt 1: the action panicked: boom", nil},
 		"error":  {bad(func() { panic(errBoom) }), "the action panicked: boom", errBoom},
 		"goexit": {bad(runtime.Goexit), "the action called runtime.Goexit", burdock.ErrGoexit},
-		"nil":    {bad(func() { panic(nil) }), "the action panicked: ", nil}, //nolint:govet // the case itself
+		"nil":    {bad(func() { panic(nil) }), "the action panicked: ", nil},
 	} {
 		for _, grace := range []time.Duration{0, time.Minute} {
 			t.Run(name+" "+grace.String(), func(t *testing.T) {
-				_, err := runFails(t, newApp(t, c.g, &burdock.Options{Grace: grace}), c.want)
+				err := runFails(t, newApp(t, c.g, &burdock.Options{Grace: grace}), c.want).Err
 				p, ok := errors.AsType[*burdock.PanicError](err)
 				if !ok {
 					t.Fatalf("got %v, want a PanicError", err)

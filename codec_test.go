@@ -32,8 +32,12 @@ func TestMemoryAndDiskAgree(t *testing.T) {
 	one := 1
 	write := burdock.Func("write", func(context.Context, burdock.None) (odd, error) {
 		return odd{
-			mine, json.RawMessage(`{ "a" : 1 }`), []time.Time{mine}, map[string]time.Time{"x": mine}, 0.1,
-			[]byte("\xff\x00"), &one, nil, []int{},
+			mine, json.RawMessage(`{ "a" : 1 }`),
+			[]time.Time{mine},
+			map[string]time.Time{"x": mine},
+			0.1,
+			[]byte("\xff\x00"), &one, nil,
+			[]int{},
 		}, nil
 	})
 	type got struct {
@@ -100,7 +104,7 @@ func TestBadValuesAreErrorsAtTheWrite(t *testing.T) {
 	} {
 		for _, o := range []*burdock.Options{{}, stored(newStore(), nil)} {
 			t.Run(c.name, func(t *testing.T) {
-				out, _ := runFails(t, newApp(t, line(c.action), o), `action "write" wrote key "v": `, c.want)
+				out := runFails(t, newApp(t, line(c.action), o), `action "write" wrote key "v": `, c.want)
 				if out.State.Has("v") {
 					t.Error("the value was written all the same")
 				}

@@ -177,7 +177,8 @@ func TestAMatcherThatPanicsTakesNoRoute(t *testing.T) {
 			bad, h := failing("bad", &errTest).With(burdock.Timeout(time.Hour)), idle("handler")
 			g := burdock.MustGraph("g", burdock.Node(bad, burdock.OnError(burdock.Match("m", c.pred), h), burdock.OnError(burdock.AnyError, h)), burdock.Node(h))
 			db := newStore()
-			out, err := runFails(t, newApp(t, g, stored(db, nil)), "test error", c.want)
+			out := runFails(t, newApp(t, g, stored(db, nil)), "test error", c.want)
+			err := out.Err
 			wantIs(t, err, errTest)
 			if errors.Is(err, burdock.ErrTimeout) || out.Stop != burdock.StopFailed {
 				t.Errorf("got %v, %v", out.Stop, err)
@@ -196,9 +197,9 @@ func TestAttemptsCountUpAcrossProcesses(t *testing.T) {
 	runFails(t, app, "step 2 (bad), attempt 1")
 	runFails(t, app, "step 2 (bad), attempt 2")
 	app = must(t)(burdock.Resume(t.Context(), line(idle("a"), bad), o))
-	_, err := runFails(t, app, "app: step 2 (bad), attempt 3: test error")
+	err := runFails(t, app, "app: step 2 (bad), attempt 3: test error").Err
 	step, ok := errors.AsType[*burdock.StepError](err)
-	if !ok || step.Seq != 2 || step.Attempt != 3 || step.Action != "bad" || step.Path != "app" || step.Err != errTest {
+	if !ok || step.Seq != 2 || step.Attempt != 3 || step.Action != "bad" || step.Path != "app" || !errors.Is(step.Err, errTest) {
 		t.Errorf("got %+v", step)
 	}
 	wantEqual(t, "records", len(records(t, db, "app")), 3)
@@ -208,7 +209,7 @@ func TestAttemptsCountUpAcrossProcesses(t *testing.T) {
 func TestAFailedStepHasWrittenNothing(t *testing.T) {
 	bad := burdock.Func("bad", func(context.Context, number) (number, error) { return number{99}, errTest })
 	for _, o := range []*burdock.Options{starting(number{1}), stored(newStore(), number{1})} {
-		out, _ := runFails(t, newApp(t, line(bad), o), "test error")
+		out := runFails(t, newApp(t, line(bad), o), "test error")
 		wantEqual(t, "n", view[number](t, out.State).N, 1)
 	}
 }
@@ -221,7 +222,7 @@ func TestAFunctionThatIgnoresItsTimeoutIsWaitedFor(t *testing.T) {
 			return ctx.Err()
 		}).With(burdock.Timeout(time.Minute))
 		start := time.Now()
-		_, err := runFails(t, newApp(t, line(slow), nil), "the action's Timeout is over (1m0s)")
+		err := runFails(t, newApp(t, line(slow), nil), "the action's Timeout is over (1m0s)").Err
 		wantIs(t, err, burdock.ErrTimeout)
 		wantIs(t, err, context.DeadlineExceeded)
 		wantEqual(t, "waited", time.Since(start), time.Hour)

@@ -355,10 +355,7 @@ func TestAStepThatIsSavedLateIsToldLate(t *testing.T) {
 	app := newApp(t, counting(&log), stored(&faultyStore{Store: newStore(), before: map[int]error{1: errDisk}}, number{1}))
 	_, err := app.Run(t.Context())
 	wantIs(t, err, errDisk)
-	for range app.Steps(t.Context()) {
-		break
-	}
-	wantEqual(t, "stop", app.Outcome().Stop, burdock.StopPaused)
+	wantEqual(t, "stop", firstStep(t, app).Stop, burdock.StopPaused)
 	wantEqual(t, "ran", log.take(), "a")
 	runTo(t, app, burdock.StopDone)
 	wantEqual(t, "ran", log.take(), "bad h c")

@@ -248,8 +248,8 @@ func TestNewReportsAllAtOnce(t *testing.T) {
 		Other   int `state:"other"`
 	}
 	g := line(whole[out](), askAction)
-	_, err := burdock.New(t.Context(), g, &burdock.Options{ID: "x", Given: burdock.Input("modle", 1)})
-	wantTexts(t, err, `input "modle"`, `key "missing"`, `key "other"`, `key "prompt"`)
+	_, err := burdock.New(t.Context(), g, &burdock.Options{ID: "x", Given: burdock.Input("modelo", 1)})
+	wantTexts(t, err, `input "modelo"`, `key "missing"`, `key "other"`, `key "prompt"`)
 	_, err = burdock.New(t.Context(), g.From(burdock.ByName("z")), &burdock.Options{
 		ID: strings.Repeat("x", 201), MaxConcurrency: -1, Grace: -1, State: burdock.StateOf(5),
 	})

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -136,12 +137,11 @@ func (v values) has(name string) bool {
 
 // with returns the inputs with one more.
 func (v values) with(name string, value reflect.Value) values {
-	more := values{name: value}
-	for n, value := range v {
-		if n != name {
-			more[n] = value
-		}
+	more := maps.Clone(v)
+	if more == nil {
+		more = values{}
 	}
+	more[name] = value
 	return more
 }
 

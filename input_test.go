@@ -115,7 +115,7 @@ func TestWrongInputsAreErrorsBeforeAnythingRuns(t *testing.T) {
 		in   burdock.Inputs
 		want string
 	}{
-		{burdock.Input("modle", "x"), `Run: input "modle": no action of graph "line" declares it; it has model`},
+		{burdock.Input("modelo", "x"), `Run: input "modelo": no action of graph "line" declares it; it has model`},
 		{burdock.Input("failure", "x"), `input "failure": no action of graph "line" declares it`},
 		{burdock.Input("model", 5), `input "model" of action "ask": a value of type int is no string`},
 		{burdock.Input("model", nil), "nil is no string"},
@@ -153,7 +153,8 @@ func TestAFailedStepGetsItsEventsAgain(t *testing.T) {
 					}
 					a := burdock.Func("a", func(_ context.Context, in struct {
 						Model string `input:"model"`
-					}) (burdock.None, error) {
+					},
+					) (burdock.None, error) {
 						log.add(in.Model)
 						return burdock.None{}, stop()
 					})

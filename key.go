@@ -134,7 +134,7 @@ func StateOf(window any) State {
 		switch {
 		case f.Input && !fv.IsZero():
 			errs = append(errs, fmt.Errorf("field %s of window %s is input %q, which is no part of a state; give it with Given", f.Go, windowName(w.Type), f.Name))
-		case !f.Input && !(f.OmitZero && fv.IsZero()):
+		case !f.Input && (!f.OmitZero || !fv.IsZero()):
 			clip(fv)
 			s.vals[sch.index[f.Name]] = slot{v: fv}
 		}
@@ -153,8 +153,8 @@ func clip(v reflect.Value) {
 		}
 	case reflect.Struct:
 		if holdsSlices(v.Type()) {
-			for i := range v.NumField() {
-				clip(v.Field(i))
+			for _, f := range v.Fields() {
+				clip(f)
 			}
 		}
 	case reflect.Array:
@@ -176,8 +176,8 @@ func holdsSlices(t reflect.Type) bool {
 	held := t.Kind() == reflect.Slice
 	switch t.Kind() {
 	case reflect.Struct:
-		for i := range t.NumField() {
-			held = held || holdsSlices(t.Field(i).Type)
+		for f := range t.Fields() {
+			held = held || holdsSlices(f.Type)
 		}
 	case reflect.Array:
 		held = holdsSlices(t.Elem())

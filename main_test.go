@@ -114,12 +114,15 @@ func runTo(t *testing.T, app *burdock.App, stop burdock.Stop, opts ...burdock.Ru
 	return out
 }
 
-// runFails runs the application and wants an error with all of these texts in it.
-func runFails(t *testing.T, app *burdock.App, texts ...string) (*burdock.Outcome, error) {
+// runFails runs the application and wants an error with all of these texts in it, which is also the outcome's.
+func runFails(t *testing.T, app *burdock.App, texts ...string) *burdock.Outcome {
 	t.Helper()
 	out, err := app.Run(t.Context())
 	wantTexts(t, err, texts...)
-	return out, err
+	if out == nil || out.Err == nil || out.Err.Error() != err.Error() {
+		t.Fatalf("got outcome %+v beside the error %v", out, err)
+	}
+	return out
 }
 
 // wantTexts wants an error that contains each of the texts.
@@ -211,4 +214,16 @@ func asJSON(v any) string {
 		return err.Error()
 	}
 	return string(data)
+}
+
+// firstStep leaves the loop over the application's steps after one, and returns the outcome.
+func firstStep(t *testing.T, app *burdock.App) *burdock.Outcome {
+	t.Helper()
+	for _, err := range app.Steps(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	return app.Outcome()
 }

@@ -440,7 +440,7 @@ func TestR4_RetryOfMap(t *testing.T) {
 				return name, nil
 			}
 			r.reduce = func(_ context.Context, rs *twigResults) ([]string, error) { return wordsOf(rs.OK()), rs.Err() }
-			g := burdock.MustGraph("g", burdock.Node(r.action().With(burdock.Retry{Attempts: 9, Backoff: 1000 * time.Hour, MaxBackoff: 1000 * time.Hour})))
+			g := burdock.MustGraph("g", burdock.Node(r.action().With(burdock.Retry{Attempts: 2, Backoff: 1000 * time.Hour, MaxBackoff: 1000 * time.Hour})))
 			store := memory()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()

@@ -365,17 +365,60 @@ func (v *visit) supersede() {
 	v.recorded = nil
 }
 
-// cancelWaiting notes that a suspended branch is cancelled, and everything below it that waits.
-func (v *visit) cancelWaiting(b *branch) error {
-	r := &b.run
-	cp := r.checkpoint(StatusCancelled)
-	cp.Error = newFailure(r.wrap(ErrNotNeeded), cp.Action, cp.Seq, cp.Attempt, r.plan.sentinels)
-	v.marks = append(v.marks, cp)
-	return v.cancelBelow(cp.Ref(), cp.Error)
+// unfinished reports whether the step after seq is recorded as waiting, or as begun and not ended.
+func (r *runner) unfinished() bool { return r.status == StatusWaiting || r.status == StatusRunning }
+
+// cancelLeft notes that a cancelled branch has no unfinished record: it may wait, or be left from an earlier process and
+// not have come to its step again in this one. The same goes for everything below it.
+func (v *visit) cancelLeft(n *fan.Node[branch]) error {
+	r := &n.B.run
+	if r.next == nil {
+		return nil
+	}
+	why := newFailure(r.wrap(ErrNotNeeded), r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels)
+	switch {
+	case n.Suspended():
+		cp := r.checkpoint(StatusCancelled)
+		cp.Error = why
+		v.marks = append(v.marks, cp)
+	case r.unfinished():
+		if err := v.cancelLatest(r.id, why); err != nil {
+			return err
+		}
+	}
+	if r.next.action.spec.par == nil {
+		return nil
+	}
+	return v.cancelBelow(Ref{App: r.id, Seq: r.seq + 1}, why)
 }
 
+// cancelLatest notes that the latest step of an application, which is unfinished, is cancelled.
+func (v *visit) cancelLatest(app string, why *Failure) error {
+	if err := v.run.tree.flush(v.ctx); err != nil {
+		return err
+	}
+	cp, err := v.run.tree.store.Load(context.WithoutCancel(v.ctx), Ref{App: app, Seq: -1})
+	if err != nil {
+		err = &StoreError{Op: "load", App: app, Err: err}
+		v.run.tree.fail(err)
+		return err
+	}
+	v.cancelRecord(cp, why)
+	return nil
+}
+
+// cancelRecord notes that the step which a record says is unfinished is cancelled.
+func (v *visit) cancelRecord(cp Checkpoint, why *Failure) {
+	cp.Status, cp.Error, cp.Needs = StatusCancelled, why, nil
+	if cp.Ended.IsZero() {
+		cp.Ended = now()
+	}
+	v.marks = append(v.marks, cp)
+}
+
+// cancelBelow notes that all unfinished branches of a step are cancelled, and what is below them.
 func (v *visit) cancelBelow(parent Ref, why *Failure) error {
-	var waiting []Ref
+	var below []Ref
 	if err := v.run.tree.flush(v.ctx); err != nil {
 		return err
 	}
@@ -385,13 +428,15 @@ func (v *visit) cancelBelow(parent Ref, why *Failure) error {
 			v.run.tree.fail(err)
 			return err
 		}
-		if cp.Status == StatusWaiting {
-			cp.Status, cp.Error, cp.Needs = StatusCancelled, why, nil
-			v.marks = append(v.marks, cp)
-			waiting = append(waiting, cp.Ref())
+		switch cp.Status {
+		case StatusWaiting, StatusRunning:
+			v.cancelRecord(cp, why)
+			below = append(below, cp.Ref())
+		case StatusCancelled: // itself, but maybe not all that is below
+			below = append(below, cp.Ref())
 		}
 	}
-	for _, ref := range waiting {
+	for _, ref := range below {
 		if err := v.cancelBelow(ref, why); err != nil {
 			return err
 		}

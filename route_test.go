@@ -68,7 +68,7 @@ func TestAConditionThatPanicsFailsTheStep(t *testing.T) {
 	boom := burdock.When("boom", func(burdock.None) bool { panic("asked") })
 	a := adder("a", 1)
 	g := burdock.MustGraph("g", burdock.Node(a, burdock.And(always, boom).Then(a)))
-	out, _ := runFails(t, newApp(t, g, starting(number{})), "step 1 (a)", `condition "always and boom" panicked: asked`)
+	out := runFails(t, newApp(t, g, starting(number{})), "step 1 (a)", `condition "always and boom" panicked: asked`)
 	wantEqual(t, "n", view[number](t, out.State).N, 0)
 	gone := burdock.When("gone", func(burdock.None) bool { exit(); return true })
 	g = burdock.MustGraph("g", burdock.Node(a, gone.Then(a)))

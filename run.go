@@ -214,7 +214,7 @@ func (r *runner) failed(status Status, res result, h *hooks) (ending, bool, erro
 	err := r.wrap(res.err)
 	var to *planNode
 	var label string
-	if status == StatusFailed && !(res.leaked && r.cur.ctx.Err() != nil) {
+	if status == StatusFailed && (!res.leaked || r.cur.ctx.Err() == nil) {
 		to, label, err = r.handler(res.err)
 	}
 	failure := newFailure(err, n.action.name, r.seq+1, r.attempt, r.plan.sentinels)

@@ -126,8 +126,8 @@ func TestStepsYieldsEachStepOnceItIsCommitted(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
-	for range app.Steps(t.Context()) {
-		t.Error("an application that is done yields a step")
+	for step, err := range app.Steps(t.Context()) {
+		t.Errorf("an application that is done yields step %v, %v", step, err)
 	}
 }
 
@@ -135,10 +135,7 @@ func TestStepsYieldsEachStepOnceItIsCommitted(t *testing.T) {
 func TestBreakPausesAfterThatStep(t *testing.T) {
 	for _, o := range []*burdock.Options{starting(number{5}), stored(newStore(), number{5})} {
 		app := newApp(t, looping(), o)
-		for range app.Steps(t.Context()) {
-			break
-		}
-		out := app.Outcome()
+		out := firstStep(t, app)
 		if out.Stop != burdock.StopPaused || out.Seq != 1 || out.Next != "increment" || out.Err != nil {
 			t.Errorf("got outcome %+v, want paused after step 1", out)
 		}
@@ -147,26 +144,25 @@ func TestBreakPausesAfterThatStep(t *testing.T) {
 		wantEqual(t, "n", view[number](t, runTo(t, app, burdock.StopDone).State).N, 10)
 	}
 	app := newApp(t, line(idle("only")), nil)
-	for range app.Steps(t.Context()) {
-		break
-	}
-	wantEqual(t, "stop after the last step", app.Outcome().Stop, burdock.StopDone)
+	wantEqual(t, "stop after the last step", firstStep(t, app).Stop, burdock.StopDone)
 }
 
 // A panic or runtime.Goexit in the body of the loop leaves nothing running and the application usable.
 func TestThePanicOfALoopBodyPassesThrough(t *testing.T) {
 	app := newApp(t, looping(), starting(number{}))
 	func() {
-		defer func() { wantEqual(t, "recovered", recover(), any("mine")) }()
-		for range app.Steps(t.Context()) {
-			panic("mine")
+		defer func() { wantEqual(t, "recovered", fmt.Sprint(recover()), "mine") }()
+		for _, err := range app.Steps(t.Context()) {
+			panic(errors.Join(err, errors.New("mine")))
 		}
 	}()
 	gone := make(chan bool)
 	go func() {
 		defer close(gone)
-		for range app.Steps(t.Context()) {
-			exit()
+		for _, err := range app.Steps(t.Context()) {
+			if err == nil {
+				exit()
+			}
 		}
 	}()
 	<-gone
@@ -194,7 +190,8 @@ func TestStepsEndsWithTheErrorOfTheRun(t *testing.T) {
 	}
 	wantTexts(t, last, `input "nobody"`)
 	wantEqual(t, "yields", n, 1)
-	for range app.Steps(t.Context(), burdock.Input("nobody", 1)) {
+	for _, err := range app.Steps(t.Context(), burdock.Input("nobody", 1)) {
+		wantTexts(t, err, `input "nobody"`)
 		break
 	}
 }
@@ -228,10 +225,10 @@ func TestTwoAppsOfOneApplicationConflict(t *testing.T) {
 	g := line(idle("a"), idle("b"), idle("c"))
 	one := newApp(t, g, stored(db, nil))
 	two := openApp(t, g, stored(db, nil))
-	for range one.Steps(t.Context()) {
+	for _, failed := range one.Steps(t.Context()) {
 		out, err := two.Run(t.Context())
-		if out != nil {
-			t.Errorf("got outcome %+v", out)
+		if out != nil || failed != nil {
+			t.Errorf("got outcome %+v, %v", out, failed)
 		}
 		wantIs(t, err, burdock.ErrConflict)
 		break
@@ -260,7 +257,10 @@ func TestApplicationsNest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range newApp(t, inner, starting(view[number](t, step.State))).Steps(t.Context()) {
+		for _, err := range newApp(t, inner, starting(view[number](t, step.State))).Steps(t.Context()) {
+			if err != nil {
+				t.Error(err)
+			}
 			n++
 		}
 	}

@@ -349,19 +349,19 @@ func (v *visit) leaks() []error {
 }
 
 // tidy writes what a visit whose reduce has returned leaves behind: records of branches that are of no use any more,
-// and branches that wait for what nobody needs. A function that Grace left behind does not undo what reduce returned.
+// and branches that wait for what nobody needs, or that a killed process left in the midst of a step. A function that Grace left behind does not undo what reduce returned.
 func (v *visit) tidy(drained bool) error {
 	for _, err := range v.leaks() {
 		v.run.tree.logger.Warn("burdock: a function was left behind", slog.Any("error", err))
 	}
 	for n := range v.fan.Rest {
-		if n.Suspended() {
+		if n.Suspended() || n.Skipped() && n.B.run.unfinished() {
 			n.B.status = StatusCancelled
 			n.B.tell(v.ctx)
-			if v.run.records() {
-				if err := v.cancelWaiting(&n.B); err != nil {
-					return err
-				}
+		}
+		if v.run.records() && n.B.status == StatusCancelled {
+			if err := v.cancelLeft(n); err != nil {
+				return err
 			}
 		}
 	}
@@ -407,7 +407,7 @@ func (v *visit) close(cancelled func() bool) {
 	cancelled()
 	v.stopSequence()
 	for n := range v.fan.Rest {
-		if n.Skipped() {
+		if n.Skipped() && n.B.status == "" {
 			n.B.status = StatusSkipped
 			n.B.tell(v.ctx)
 		}

@@ -91,7 +91,10 @@ func TestPendingIteratesOverWhatWaits(t *testing.T) {
 	wantEqual(t, "before a run", count(), 0)
 	runTo(t, app, burdock.StopWaiting)
 	wantEqual(t, "waiting", count(), 1)
-	for range app.Pending(t.Context()) {
+	for _, err := range app.Pending(t.Context()) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -27,7 +27,7 @@ func TestEveryMistakeInATagIsRefused(t *testing.T) {
 	}
 	type untagged struct{ Prompt string }
 	type hidden struct {
-		prompt string `state:"prompt"` //nolint:unused // the mistake itself
+		prompt string `state:"prompt"` //nolint:unused // The mistake itself.
 	}
 	type both struct {
 		A int `state:"a" input:"a"`
@@ -125,7 +125,9 @@ func TestEveryMistakeInATagIsRefused(t *testing.T) {
 
 // Design 1: a type that cannot come back equal is refused with the path inside of the window.
 func TestATypeThatCannotBeSavedIsRefusedWithItsPath(t *testing.T) {
-	type opt struct{ fn func() }
+	type opt struct {
+		fn func() //nolint:unused // It is there to be refused.
+	}
 	type question struct {
 		Opts []opt `state:"opts"`
 	}

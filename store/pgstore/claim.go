@@ -147,16 +147,15 @@ func holder() string {
 func (c *claim) Release(ctx context.Context) (err error) {
 	c.once.Do(func() {
 		c.store.claims.drop(c)
-		err = c.store.giveUp(ctx, []*claim{c})
+		if c.store.ready("release") == nil { // else Close has given it up
+			err = c.store.giveUp(ctx, []*claim{c})
+		}
 	})
 	return err
 }
 
 // giveUp deletes leases.
 func (s *Store) giveUp(ctx context.Context, list []*claim) error {
-	if s.ready("release") != nil { // Close gave it up
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opts.Lease/3)
 	defer cancel()
 	roots, owners := columnsOf(list)

@@ -128,18 +128,19 @@ func (s *Store) commit(ctx context.Context, saves []*save) {
 		n := fitting(saves)
 		events := s.events.take()
 		if err := s.transact(ctx, saves[:n], events); err != nil {
-			s.part(saves[:n], err)
+			s.part(saves[:n], len(events) > 0, err)
 			s.eventsAfter(ctx, events, err)
 		}
 		saves = saves[n:]
 	}
 }
 
-// part says what becomes of saves that failed together. One that was alone and refused for good gains nothing from
-// another try, and events wait for the next commit.
-func (s *Store) part(saves []*save, err error) {
+// part says what becomes of saves that failed together, or with events. One that was alone and refused for good gains
+// nothing from another try, and a flush of events is tried again by itself.
+func (s *Store) part(saves []*save, shared bool, err error) {
+	shared = shared || len(saves) > 1
 	for _, sv := range saves {
-		if sv.fence.Root == "" || len(saves) == 1 && !transient(err) {
+		if sv.fence.Root == "" || !shared && !transient(err) {
 			sv.err = s.fail("save", err)
 		} else {
 			sv.failed = err

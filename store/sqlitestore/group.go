@@ -120,9 +120,18 @@ func (s *Store) commit(saves []*save) {
 	}
 }
 
+// A commitError is the failure of a COMMIT.
+type commitError struct{ error }
+
+// Unwrap returns what SQLite said.
+func (e *commitError) Unwrap() error { return e.error }
+
 // uncertain reports whether an error may have come after the commit took effect. Where the disk is full or the
 // database cannot be written nothing has happened, and nothing would happen on a second try.
 func uncertain(err error) bool {
+	if _, ok := errors.AsType[*commitError](err); ok {
+		return true
+	}
 	switch code(err) {
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return false
@@ -159,10 +168,15 @@ func (s *Store) transact(saves []*save) (err error) {
 	}
 	taken := s.events.take()
 	if err = s.putEvents(taken); err == nil {
-		err = w.conn.exec("COMMIT")
+		if err = w.conn.exec("COMMIT"); err != nil {
+			err = &commitError{err}
+		}
 	}
 	if err != nil {
 		s.events.giveBack(taken, err)
+		for _, sv := range saves {
+			repeated(sv.events)
+		}
 		return err
 	}
 	for _, sv := range saves {

@@ -136,14 +136,19 @@ func (b *buffer) take() []pending {
 	return list
 }
 
+// repeated says of events that a commit with them has failed.
+func repeated(list []pending) {
+	for i := range list {
+		list[i].again = true
+	}
+}
+
 // giveBack returns what a failed commit had taken; what finds no room is dropped.
 func (b *buffer) giveBack(list []pending, err error) {
 	if len(list) == 0 {
 		return
 	}
-	for i := range list {
-		list[i].again = true
-	}
+	repeated(list)
 	b.mu.Lock()
 	b.list = append(list, b.list...)
 	b.bytes, list = 0, nil

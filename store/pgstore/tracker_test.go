@@ -1,0 +1,201 @@
+package pgstore_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/burdock-go/burdock"
+	"github.com/burdock-go/burdock/store/pgstore"
+)
+
+// event is one of a root's or branch's events.
+func event(app string, seq, n int64) burdock.Event {
+	return burdock.Event{
+		Kind: burdock.EventAttr, Time: time.Date(2026, 1, 1, 0, 0, 0, int(n), time.UTC), Root: "r", App: app, Path: app,
+		Seq: seq, Attempt: 1, N: n, Name: "tokens", Value: n,
+	}
+}
+
+func events(t *testing.T, s *pgstore.Store, app string, after pgstore.Position) (list []burdock.Event) {
+	t.Helper()
+	for e, err := range s.Events(t.Context(), app, after) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// A lockedBuffer is a log that many may write to.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func TestT1_EventsAreWritten200MillisecondsLaterAtTheLatest(t *testing.T) {
+	schema, dsn := fresh(), shared.Get(t).DSN()
+	s, reader := open(t, dsn, &pgstore.Options{Schema: schema}), open(t, dsn, &pgstore.Options{Schema: schema})
+	began := time.Now()
+	if err := s.Tracker(nil).Track(t.Context(), event("r", 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	for len(events(t, reader, "r", pgstore.Position{})) == 0 {
+		if time.Since(began) > 3*time.Second { // 200 ms and whatever a loaded machine needs
+			t.Fatal("the event is not there after 3 s")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func TestT1_EventsShareTheCommitOfACheckpoint(t *testing.T) {
+	schema := fresh()
+	s := open(t, shared.Get(t).DSN(), &pgstore.Options{Schema: schema})
+	for n := range int64(10) {
+		if err := s.Tracker(nil).Track(t.Context(), event("r", 1, n+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Save(t.Context(), burdock.Fence{Root: "r", Epoch: 1}, []burdock.Checkpoint{step("r", 1, "x")}); err != nil {
+		t.Fatal(err)
+	}
+	var n, transactions int
+	err := connect(t).QueryRow(t.Context(), fmt.Sprintf(`SELECT count(*), count(DISTINCT x) FROM (SELECT xmin::text x FROM %[1]s.event
+		UNION ALL SELECT xmin::text FROM %[1]s.checkpoint) rows`, schema)).Scan(&n, &transactions)
+	if err != nil || n != 11 || transactions != 1 {
+		t.Errorf("got %d rows in %d transactions, error %v, want 11 in one", n, transactions, err)
+	}
+}
+
+func TestCloseWritesTheEventsThatWait(t *testing.T) {
+	schema, dsn := fresh(), shared.Get(t).DSN()
+	s, err := pgstore.Open(t.Context(), dsn, &pgstore.Options{Schema: schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Tracker(nil).Track(t.Context(), event("r", 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Tracker(nil).Track(t.Context(), event("r", 1, 2)); err == nil {
+		t.Error("Track after Close returned nil")
+	}
+	if got := len(events(t, open(t, dsn, &pgstore.Options{Schema: schema}), "r", pgstore.Position{})); got != 1 {
+		t.Errorf("got %d events, want 1", got)
+	}
+}
+
+func TestT2_WhatIsDroppedIsCountedAndLogged(t *testing.T) {
+	var log lockedBuffer
+	s := open(t, shared.Get(t).DSN(), &pgstore.Options{Schema: fresh(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	tr := s.Tracker(&pgstore.TrackerOptions{MaxValue: 100})
+	e := event("r", 1, 1)
+	e.Value = strings.Repeat("x", 101)
+	if err := tr.Track(t.Context(), e); err == nil {
+		t.Error("Track returned nil")
+	}
+	if got := tr.Dropped(); got != 1 {
+		t.Errorf("Dropped: got %d, want 1", got)
+	}
+	for _, text := range []string{"tokens", "limit of 100", "total=1", "postgres@"} {
+		if !strings.Contains(log.String(), text) {
+			t.Errorf("the log %q does not say %q", log.String(), text)
+		}
+	}
+}
+
+func TestT2_EventsThatTheServerRefusesHoldUpNoSave(t *testing.T) {
+	var log lockedBuffer
+	schema := fresh()
+	s := open(t, shared.Get(t).DSN(), &pgstore.Options{Schema: schema, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	admin(t, "ALTER TABLE "+schema+".event ADD CHECK (n < 100)")
+	tr := s.Tracker(nil)
+	if err := tr.Track(t.Context(), event("r", 1, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Save(t.Context(), burdock.Fence{Root: "r", Epoch: 1}, []burdock.Checkpoint{step("r", 1, "x")}); err != nil {
+		t.Errorf("Save: %v", err)
+	}
+	_ = tr.Flush(t.Context()) // the timer may have had the event when the save began
+	if got := tr.Dropped(); got != 1 || !strings.Contains(log.String(), "check") {
+		t.Errorf("got %d dropped, log %q", got, log.String())
+	}
+}
+
+func TestEventsGoOnAfterAPosition(t *testing.T) {
+	s := open(t, shared.Get(t).DSN(), &pgstore.Options{Schema: fresh()})
+	tr := s.Tracker(nil)
+	for seq := range int64(3) {
+		for n := range int64(700) { // more than a page
+			if err := tr.Track(t.Context(), event("r", seq, n+1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := tr.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all := events(t, s, "r", pgstore.Position{})
+	if len(all) != 2100 || fmt.Sprintf("%s", all[0].Value) != "1" || all[0].Root != "r" || all[0].Time != event("r", 0, 1).Time {
+		t.Errorf("got %d events, want 2100; the first is %+v", len(all), all[0])
+	}
+	got := events(t, s, "r", pgstore.Position{Seq: 1, Attempt: 1, N: 699})
+	if len(got) != 701 || got[0].Seq != 1 || got[0].N != 700 {
+		t.Errorf("got %d events from %+v on, want 701 from step 1, number 700", len(got), got[0])
+	}
+	for range s.Events(t.Context(), "r", pgstore.Position{}) {
+		break
+	}
+	if got := len(events(t, s, "nobody", pgstore.Position{})); got != 0 {
+		t.Errorf("got %d events of nobody", got)
+	}
+}
+
+func TestABufferThatIsFullIsWrittenByWhoeverFillsIt(t *testing.T) {
+	s := open(t, shared.Get(t).DSN(), &pgstore.Options{Schema: fresh()})
+	tr := s.Tracker(nil)
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for n := range int64(60) {
+				e := event(fmt.Sprint("app", w), 1, n+1)
+				e.Value = strings.Repeat("x", 60_000)
+				if err := tr.Track(context.Background(), e); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := tr.Dropped(); got != 0 {
+		t.Errorf("%d events were dropped", got)
+	}
+	if err := tr.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for w := range 4 {
+		if got := len(events(t, s, fmt.Sprint("app", w), pgstore.Position{})); got != 60 {
+			t.Errorf("application %d has %d events, want 60", w, got)
+		}
+	}
+}
