@@ -13,9 +13,11 @@ import (
 
 // A branch is one sub-application of a visit.
 type branch struct {
-	run    runner
+	member
+	run    *runner           // until it has ended
 	node   *fan.Node[branch] // that this branch is in
 	plan   *branchPlan
+	sch    *schema       // of its initial state
 	sub    reflect.Value // the window it begins with
 	given  []slot        // its initial state
 	known  sources       // its inputs when it began
@@ -37,9 +39,10 @@ const maxKey = 4096
 func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	b.node, b.index, b.sub = n, n.Index, t.sub
 	b.plan = v.node.branches[t.run]
-	b.run = runner{tree: v.run.tree, plan: b.plan.plan, visit: v, branch: b, sch: b.plan.sch, next: b.plan.plan.start}
+	b.tree, b.member.plan, b.visit, b.branch = v.run.tree, b.plan.plan, v, b
+	b.sch = b.plan.sch
 	b.result = b.plan.result
-	b.run.sources = v.given
+	b.known = v.given
 	if b.plan.begin == nil {
 		if err := b.beginState(); err != nil {
 			return err
@@ -47,7 +50,8 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	} else if err := b.beginWindow(); err != nil {
 		return err
 	}
-	b.run.vals, b.known = b.given, b.run.sources
+	b.run = runners.Get().(*runner)
+	b.run.member, b.run.sch, b.run.vals, b.run.next, b.run.sources = &b.member, b.sch, b.given, b.plan.plan.start, b.known
 	return b.initKey(t)
 }
 
@@ -81,9 +85,9 @@ func (b *branch) beginWindow() error {
 			return fmt.Errorf("field %s of the window of branch %d gives input %q, which %s binds; leave one of them out", in.field.Go, b.index, in.field.Name, who)
 		}
 		if !own {
-			b.run.sources.window, own = b.run.sources.window.copied(), true
+			b.known.window, own = b.known.window.copied(), true
 		}
-		b.run.sources.window[in.field.Name] = v
+		b.known.window[in.field.Name] = v
 	}
 	return nil
 }
@@ -101,7 +105,7 @@ func (b *branch) beginState() error {
 	if err != nil {
 		return fmt.Errorf("the state of branch %d: %w", b.index, err)
 	}
-	b.run.sch, b.given = sch, s.in(sch).copied()
+	b.sch, b.given = sch, s.in(sch).copied()
 	for i := range b.given {
 		g := &b.given[i]
 		if !g.set() {
@@ -115,7 +119,7 @@ func (b *branch) beginState() error {
 		}
 		g.tail = nil
 	}
-	b.result, err = resultOf(b.run.visit.par.res, sch)
+	b.result, err = resultOf(b.visit.par.res, sch)
 	return err
 }
 
@@ -184,30 +188,27 @@ func (b *branch) keyParts() []string {
 	return append([]string(nil), b.parts...)
 }
 
-func (b *branch) sch() *schema { return b.run.sch }
-
 // collect reads what reduce will be given out of the branch's final state.
 func (b *branch) collect(vals []slot) (any, error) {
 	l := loader{b.result, vals}
 	if missing := l.missing(); missing != nil {
-		return nil, fmt.Errorf("the result %s reads keys %q, which have no value at the end of branch %q", windowName(b.run.visit.par.res), missing, b.plan.name)
+		return nil, fmt.Errorf("the result %s reads keys %q, which have no value at the end of branch %q", windowName(b.visit.par.res), missing, b.plan.name)
 	}
-	return b.run.visit.par.collect(l), nil
+	return b.visit.par.collect(l), nil
 }
 
 // identify computes what records and events of the branch need.
 func (b *branch) identify() {
-	r := &b.run
-	if r.records() || r.listens() {
+	if b.records() || b.listens() {
 		b.print = b.fingerprint()
-		r.id = branchID(r.visit.id, r.visit.seq, b.plan.name, b.key(), b.print)
+		b.id = branchID(b.visit.id, b.visit.seq, b.plan.name, b.key(), b.print)
 	}
 }
 
-// runBranch is the body of a worker: it runs a branch to its end.
-func (v *visit) runBranch(n *fan.Node[branch], vanished bool) {
+// runBranch is the body of a worker: it runs a branch to its end, or until it waits.
+func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 	b := &n.B
-	r := &b.run
+	r := b.run
 	if !vanished {
 		if r.holds = r.tree.tokens != nil; !r.retryAt.IsZero() {
 			r.release() // it waits first
@@ -219,11 +220,11 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) {
 	}
 	end, err := r.advance(v.ctx, nil, vanished)
 	r.release()
-	v.settle(b, end, err)
+	return v.settle(b, end, err)
 }
 
-// settle hands the end of a branch to the visit.
-func (v *visit) settle(b *branch, end ending, err error) {
+// settle hands the end of a branch to the visit. It reports false for one that waits.
+func (v *visit) settle(b *branch, end ending, err error) (finished bool) {
 	switch end {
 	case endDone:
 		b.status = StatusCompleted
@@ -235,14 +236,13 @@ func (v *visit) settle(b *branch, end ending, err error) {
 		b.status = StatusCancelled
 	}
 	if err != nil {
-		b.err = &BranchError{Path: b.run.path(), Key: b.key(), Index: b.index, Err: err}
+		b.err = &BranchError{Path: b.path(), Key: b.key(), Index: b.index, Err: err}
 	}
 	b.tell(v.ctx)
 	switch end {
 	case endWaiting:
 		v.waits(b)
-		v.fan.Suspend(b.node)
-		return
+		return false
 	case endFailed:
 		v.failed(b)
 	case endFatal:
@@ -252,13 +252,15 @@ func (v *visit) settle(b *branch, end ending, err error) {
 			v.interrupted()
 		}
 	}
-	b.forget()
-	v.fan.Finish(b.node)
+	if b.status != StatusCancelled { // the visit's end asks where a cancelled one stands
+		b.forget()
+	}
+	return true
 }
 
 // tell emits the event of the branch's end.
 func (b *branch) tell(ctx context.Context) {
-	if !b.run.listens() {
+	if !b.listens() {
 		return
 	}
 	b.run.emitApp(ctx, EventBranchEnded, func(e *Event) {
@@ -271,5 +273,10 @@ func (b *branch) tell(ctx context.Context) {
 
 // forget drops what an ended branch needs no more, since its result may wait long for its turn.
 func (b *branch) forget() {
-	b.run.vals, b.run.cur = nil, current{}
+	r := b.run
+	b.run = nil
+	if b.tree.grace == 0 { // otherwise a function that was left behind may still use it
+		*r = runner{}
+		runners.Put(r)
+	}
 }

@@ -25,7 +25,7 @@ func (r *runner) blank() Checkpoint {
 		Kind: KindStep, Graph: r.plan.graph.name, GraphHash: r.plan.graph.Hash(),
 	}
 	if b := r.branch; b != nil {
-		cp.Parent = Ref{App: r.visit.run.identity(), Seq: r.visit.seq}
+		cp.Parent = Ref{App: r.visit.of.identity(), Seq: r.visit.seq}
 		cp.Task, cp.Key, cp.Index, cp.Fingerprint = b.plan.name, b.key(), b.index, b.print
 	}
 	return cp

@@ -7,7 +7,7 @@ import (
 )
 
 // listens reports whether anybody is told of events. Without a listener no event is built.
-func (r *runner) listens() bool { return r.tree.tracker != nil }
+func (m *member) listens() bool { return m.tree.tracker != nil }
 
 // event returns an event of the current step, to be completed by the caller.
 func (r *runner) event(kind EventKind) Event {
@@ -21,38 +21,38 @@ func (r *runner) event(kind EventKind) Event {
 
 // anyEvent returns an event of no particular step. It reads only what never changes, since functions call it that the
 // step has left behind.
-func (r *runner) anyEvent(kind EventKind) Event {
+func (m *member) anyEvent(kind EventKind) Event {
 	e := Event{
-		Kind: kind, Time: now(), Root: r.tree.root, App: r.identity(), Path: r.path(),
-		Project: r.tree.project, Partition: r.tree.partition, N: r.events.Add(1),
+		Kind: kind, Time: now(), Root: m.tree.root, App: m.identity(), Path: m.path(),
+		Project: m.tree.project, Partition: m.tree.partition, N: m.events.Add(1),
 	}
-	if b := r.branch; b != nil {
-		e.Parent = Ref{App: r.visit.run.identity(), Seq: r.visit.seq}
+	if b := m.branch; b != nil {
+		e.Parent = Ref{App: m.visit.of.identity(), Seq: m.visit.seq}
 		e.Task, e.Key, e.Index = b.plan.name, b.key(), b.index
 	}
 	return e
 }
 
 // track hands an event to the tracker. Its failure changes nothing: it is counted and logged.
-func (r *runner) track(ctx context.Context, e Event) { r.tell(ctx, r.tree.tracker, e) }
+func (m *member) track(ctx context.Context, e Event) { m.tell(ctx, m.tree.tracker, e) }
 
-func (r *runner) tell(ctx context.Context, t Tracker, e Event) {
+func (m *member) tell(ctx context.Context, t Tracker, e Event) {
 	if t == nil {
 		return
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			r.untracked(e, fmt.Errorf("the tracker panicked: %v", v))
+			m.untracked(e, fmt.Errorf("the tracker panicked: %v", v))
 		}
 	}()
 	if err := t.Track(context.WithoutCancel(ctx), e); err != nil {
-		r.untracked(e, err)
+		m.untracked(e, err)
 	}
 }
 
-func (r *runner) untracked(e Event, err error) {
-	if n := r.tree.dropped.Add(1); n&(n-1) == 0 { // the 1st, 2nd, 4th, 8th, ...
-		r.tree.logger.Warn("burdock: an event was not tracked",
+func (m *member) untracked(e Event, err error) {
+	if n := m.tree.dropped.Add(1); n&(n-1) == 0 { // the 1st, 2nd, 4th, 8th, ...
+		m.tree.logger.Warn("burdock: an event was not tracked",
 			slog.String("kind", string(e.Kind)), slog.String("app", e.App), slog.Int64("dropped", n), slog.Any("error", err))
 	}
 }

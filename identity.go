@@ -35,14 +35,14 @@ func badID(id string) string {
 
 // identity returns the application's id. That of a branch is computed from where it stands and what it was given, so
 // that the same work has the same id after a restart and other work never does.
-func (r *runner) identity() string {
+func (m *member) identity() string {
 	switch {
-	case r.branch == nil:
-		return r.tree.root
-	case r.id != "":
-		return r.id
+	case m.branch == nil:
+		return m.tree.root
+	case m.id != "":
+		return m.id
 	}
-	return branchID(r.visit.run.identity(), r.visit.seq, r.branch.plan.name, r.branch.key(), r.branch.fingerprint())
+	return branchID(m.visit.of.identity(), m.visit.seq, m.branch.plan.name, m.branch.key(), m.branch.fingerprint())
 }
 
 func branchID(parent string, seq int64, task, key, fingerprint string) string {
@@ -71,7 +71,7 @@ func (b *branch) fingerprint() string {
 		}
 		writeParts(h, kind, name, string(data))
 	}
-	sch := b.sch()
+	sch := b.sch
 	for i, s := range b.given {
 		if s.set() {
 			add("state", sch.keys[i].name, s.v, sch.keys[i].codec.Encode)
@@ -79,7 +79,7 @@ func (b *branch) fingerprint() string {
 	}
 	writeParts(h, b.plan.bindings())
 	for _, u := range b.plan.plan.inputList {
-		if v, event, ok := b.known.find(u.name); ok && !u.secret && !(event && b.run.visit.answered(u.name)) {
+		if v, event, ok := b.known.find(u.name); ok && !u.secret && !(event && b.visit.answered(u.name)) {
 			add("input", u.name, v, u.codec.Encode)
 		}
 	}
@@ -106,12 +106,12 @@ func (p *plan) hashBindings(h hash.Hash) {
 }
 
 // path returns the readable place of the application: run-7/every_pair#3/gpt_4:0.
-func (r *runner) path() string {
-	if r.branch == nil {
-		return escapePath(r.tree.root)
+func (m *member) path() string {
+	if m.branch == nil {
+		return escapePath(m.tree.root)
 	}
-	v := r.visit
-	return v.run.path() + "/" + escapePath(v.node.action.name) + "#" + strconv.FormatInt(v.seq, 10) + "/" + r.branch.pathKey()
+	v := m.visit
+	return v.of.path() + "/" + escapePath(v.node.action.name) + "#" + strconv.FormatInt(v.seq, 10) + "/" + m.branch.pathKey()
 }
 
 // pathKey is the branch's key as it stands in a path: parts joined by ':', each escaped.

@@ -11,7 +11,7 @@ import (
 // stepContext is the context of one attempt. It carries what Info, Span, Attr and emit need.
 type stepContext struct {
 	context.Context
-	run     *runner
+	of      *member
 	action  string
 	seq     int64
 	attempt int
@@ -56,10 +56,10 @@ func Info(ctx context.Context) *StepInfo {
 	if c == nil {
 		return nil
 	}
-	r := c.run
+	m := c.of
 	return &StepInfo{
-		Root: r.tree.root, App: r.identity(), Path: r.path(), Seq: c.seq, Attempt: c.attempt, Action: c.action,
-		Key: r.branchKey(), Index: r.branchIndex(), Durable: r.tree.durable,
+		Root: m.tree.root, App: m.identity(), Path: m.path(), Seq: c.seq, Attempt: c.attempt, Action: c.action,
+		Key: m.branchKey(), Index: m.branchIndex(), Durable: m.tree.durable,
 	}
 }
 

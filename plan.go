@@ -88,14 +88,20 @@ type loader struct {
 	vals  []slot
 }
 
-// load fills w and leaves out what is absent.
-func (l loader) load(w reflect.Value) {
+// load fills w and leaves out what is absent. It reports whether all that is required was there.
+func (l loader) load(w reflect.Value) (complete bool) {
+	complete = true
 	for i := range l.loads {
 		ld := &l.loads[i]
-		if s := l.vals[ld.slot]; s.set() {
+		s := &l.vals[ld.slot]
+		switch {
+		case s.set():
 			ld.field.Value(w).Set(s.v)
+		case !ld.optional:
+			complete = false
 		}
 	}
+	return complete
 }
 
 // missing returns the keys that are required and absent.

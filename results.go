@@ -102,10 +102,7 @@ func (rs *Results[Sub, Res]) Err() error { return rs.feed.problem() }
 
 // take implements feed.
 func (v *visit) take(order fan.Order) (delivery, bool) {
-	v.mu.Lock()
-	over := v.over
-	v.mu.Unlock()
-	if over {
+	if v.over.Load() {
 		panic("burdock: Results used after reduce has returned")
 	}
 	n := v.fan.Next(order)
@@ -130,8 +127,8 @@ func (v *visit) problem() error {
 
 func (b *branch) actionName() string { return b.plan.name }
 func (b *branch) position() int64    { return b.index }
-func (b *branch) appID() string      { return b.run.identity() }
-func (b *branch) appPath() string    { return b.run.path() }
+func (b *branch) appID() string      { return b.identity() }
+func (b *branch) appPath() string    { return b.path() }
 
 // ResultsOf makes Results for the test of a reduce function.
 func ResultsOf[Sub, Res any](results ...Result[Sub, Res]) *Results[Sub, Res] {

@@ -269,7 +269,7 @@ func (v *visit) read() (highest, last int64, err error) {
 // match gives a pulled branch its record.
 func (v *visit) match(n *fan.Node[branch]) error {
 	b := &n.B
-	r := &b.run
+	r := b.run
 	rec := v.recorded[r.id]
 	if rec == nil {
 		return nil
@@ -293,7 +293,7 @@ func (v *visit) match(n *fan.Node[branch]) error {
 
 // revive puts a branch where its record says it stands. It has a status afterwards if it has a result.
 func (v *visit) revive(b *branch, rec *record) error {
-	r := &b.run
+	r := b.run
 	sch, vals, err := rec.state(r.sch)
 	if err != nil {
 		return err
@@ -371,7 +371,7 @@ func (r *runner) unfinished() bool { return r.status == StatusWaiting || r.statu
 // cancelLeft notes that a cancelled branch has no unfinished record: it may wait, or be left from an earlier process and
 // not have come to its step again in this one. The same goes for everything below it.
 func (v *visit) cancelLeft(n *fan.Node[branch]) error {
-	r := &n.B.run
+	r := n.B.run
 	if r.next == nil {
 		return nil
 	}

@@ -273,9 +273,9 @@ func (r *runner) keep() {
 	}
 }
 
-// join gives a branch that ends its place among the results of the visit.
+// join gives a branch that ends its place among the results of the visit. If nobody is told of it, the fan does.
 func (r *runner) join(final bool) int64 {
-	if !final || r.branch == nil {
+	if !final || r.branch == nil || !r.records() && !r.listens() {
 		return 0
 	}
 	return r.visit.fan.Joined(r.branch.node)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,12 +20,10 @@ import (
 //
 // The position is (seq, next): the last ended step and the node that runs after it. A step that failed, was cancelled
 // or waits does not move the position, so it runs again under the same number.
+//
+// A branch's runner is lent from runners until the branch has ended; no function of the user ever sees one.
 type runner struct {
-	tree   *tree
-	plan   *plan
-	visit  *visit  // of a branch: the visit that started it
-	branch *branch // of a branch
-	id     string  // of a branch, once it was computed
+	*member
 
 	sch     *schema
 	vals    []slot // never written to once shared
@@ -53,10 +52,22 @@ type runner struct {
 	owed    []Event                         // of the end of that step
 	after   func() (step Step, passed bool) // moves the position behind that step, if it has passed, once it is saved
 	since   int                             // bytes of deltas since the last snapshot
-	events  atomic.Int64                    // of this attempt
 	opened  bool                            // the first event of the next attempt has been told
-	spans   atomic.Int64                    // of this attempt
 	cur     current
+}
+
+var runners = sync.Pool{New: func() any { return new(runner) }}
+
+// A member is who an application is among those of its tree, as long as anybody asks: contexts and results that
+// functions have kept refer to it after its runner is gone.
+type member struct {
+	tree   *tree
+	plan   *plan
+	visit  *visit       // of a branch: the visit that started it
+	branch *branch      // of a branch
+	id     string       // of a branch, once it was computed
+	events atomic.Int64 // of the last attempt
+	spans  atomic.Int64 // of the last attempt
 }
 
 // current is the step that is being run.
@@ -90,20 +101,20 @@ const (
 func (r *runner) state() State { return State{sch: r.sch, vals: r.vals} }
 
 // records reports whether the application is saved.
-func (r *runner) records() bool { return r.tree.store != nil }
+func (m *member) records() bool { return m.tree.store != nil }
 
-func (r *runner) branchKey() string {
-	if r.branch == nil {
+func (m *member) branchKey() string {
+	if m.branch == nil {
 		return ""
 	}
-	return r.branch.key()
+	return m.branch.key()
 }
 
-func (r *runner) branchIndex() int64 {
-	if r.branch == nil {
+func (m *member) branchIndex() int64 {
+	if m.branch == nil {
 		return 0
 	}
-	return r.branch.index
+	return m.branch.index
 }
 
 // An attempt is one try of a step, and what an action's function is called with.
@@ -139,17 +150,14 @@ func (a *attempt) close() {
 
 // enter fills the window of the action and returns the context of its function.
 func (a *attempt) enter(c *stepContext, in reflect.Value) (context.Context, error) {
-	c.Context, c.run, c.action, c.seq, c.attempt = a.ctx, a.run, a.node.action.name, a.seq, a.number
+	c.Context, c.of, c.action, c.seq, c.attempt = a.ctx, a.run.member, a.node.action.name, a.seq, a.number
 	a.entered.Store(c)
 	if a.closed.Load() { // Grace was over before the function began
 		c.over.Store(true)
 	}
 	l := loader{a.node.loads, a.state.vals}
-	if missing := l.missing(); missing != nil {
-		return nil, missingKeys(a.node, missing)
-	}
-	if in.IsValid() {
-		l.load(in)
+	if !l.load(in) {
+		return nil, missingKeys(a.node, l.missing())
 	}
 	for i, v := range a.args {
 		if v.IsValid() {

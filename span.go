@@ -29,14 +29,14 @@ func (c *spanContext) Value(key any) any {
 //	end(err)
 func Span(ctx context.Context, name string) (_ context.Context, end func(error)) {
 	c := stepOf(ctx)
-	if c == nil || !c.run.listens() || c.over.Load() {
+	if c == nil || !c.of.listens() || c.over.Load() {
 		return ctx, func(error) {}
 	}
 	parent, _ := ctx.Value(spanKey{}).(int64)
-	id := c.run.spans.Add(1)
+	id := c.of.spans.Add(1)
 	started := c.event(EventSpanStarted)
 	started.Name, started.Span, started.ParentSpan = name, id, parent
-	c.run.track(c, started)
+	c.of.track(c, started)
 	var once sync.Once
 	return &spanContext{ctx, id}, func(err error) {
 		once.Do(func() {
@@ -48,7 +48,7 @@ func Span(ctx context.Context, name string) (_ context.Context, end func(error))
 			if err != nil {
 				e.Error = validUTF8(err.Error())
 			}
-			c.run.track(c, e)
+			c.of.track(c, e)
 		})
 	}
 }
@@ -60,18 +60,18 @@ func Span(ctx context.Context, name string) (_ context.Context, end func(error))
 // expect.
 func Attr(ctx context.Context, name string, value any) {
 	c := stepOf(ctx)
-	if c == nil || !c.run.listens() || c.over.Load() {
+	if c == nil || !c.of.listens() || c.over.Load() {
 		return
 	}
 	e := c.event(EventAttr)
 	e.Name, e.Value = name, value
 	e.Span, _ = ctx.Value(spanKey{}).(int64)
-	c.run.track(c, e)
+	c.of.track(c, e)
 }
 
 // event returns an event of the step that c belongs to, also when a function calls it from a goroutine of its own.
 func (c *stepContext) event(kind EventKind) Event {
-	e := c.run.anyEvent(kind)
+	e := c.of.anyEvent(kind)
 	e.Seq, e.Attempt, e.Action = c.seq, c.attempt, c.action
 	return e
 }

@@ -31,10 +31,10 @@ func (c *stepContext) emit(chunk any) error {
 	if err := c.Err(); err != nil {
 		return context.Cause(c)
 	}
-	if r := c.run; r.listens() {
+	if c.of.listens() {
 		e := c.event(EventChunk)
 		e.Value = chunk
-		r.track(c, e)
+		c.of.track(c, e)
 	}
 	return nil
 }

@@ -24,6 +24,8 @@ type tree struct {
 	tokens    chan struct{} // one slot per action function that may run; nil: no bound
 	dropped   atomic.Int64  // events that the tracker refused
 
+	stopped atomic.Bool // fatal is set: asked after every step, so not under a lock that all branches share
+
 	mu     sync.Mutex
 	fence  Fence
 	cancel context.CancelCauseFunc // of the call that runs
@@ -37,6 +39,7 @@ func (t *tree) fail(err error) {
 	defer t.mu.Unlock()
 	if t.fatal == nil {
 		t.fatal = err
+		t.stopped.Store(true)
 		if t.cancel != nil {
 			t.cancel(err)
 		}
@@ -45,6 +48,9 @@ func (t *tree) fail(err error) {
 
 // failed returns why the tree was stopped, or nil.
 func (t *tree) failed() error {
+	if !t.stopped.Load() {
+		return nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.fatal
@@ -55,6 +61,7 @@ func (t *tree) begin(fence Fence, cancel context.CancelCauseFunc) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.fence, t.cancel, t.fatal = fence, cancel, nil
+	t.stopped.Store(false)
 }
 
 // takeToken waits for the right to run an action function.

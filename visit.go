@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/burdock-go/burdock/internal/fan"
@@ -26,6 +27,7 @@ import (
 // last two what reduce returns is discarded.
 type visit struct {
 	run    *runner // of the parallel step
+	of     *member // the same application, also when it has ended
 	node   *planNode
 	seq    int64
 	id     string // of the application that run advances, if records or events need it
@@ -47,9 +49,10 @@ type visit struct {
 	marks    []Checkpoint       // that matching has changed and nobody has saved yet
 	restored bool               // branches may run
 
+	over atomic.Bool // reduce has returned
+
 	mu      sync.Mutex
 	fails   []failedBranch
-	over    bool // reduce has returned
 	pending []Pending
 }
 
@@ -57,7 +60,7 @@ type visit struct {
 func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Context) iter.Seq2[task, error],
 	reduce func(context.Context, feed) (reflect.Value, error),
 ) (reflect.Value, error) {
-	v := &visit{run: a.run, node: a.node, seq: a.seq, par: par, rerun: a.run.rerun}
+	v := &visit{run: a.run, of: a.run.member, node: a.node, seq: a.seq, par: par, rerun: a.run.rerun}
 	v.ctx, v.cancel = context.WithCancelCause(ctx)
 	v.given, v.inputs = a.run.sources, a.run.cur.inputs
 	if a.run.records() || a.run.listens() {
@@ -212,11 +215,7 @@ func (v *visit) count(b *branch, join int64) {
 
 // reduce runs the user's function, and leaves it behind if it ignores its cancellation for longer than Grace.
 func (v *visit) reduce(f func(context.Context, feed) (reflect.Value, error)) (reflect.Value, error) {
-	defer func() {
-		v.mu.Lock()
-		v.over = true
-		v.mu.Unlock()
-	}()
+	defer v.over.Store(true)
 	type reduced struct {
 		out reflect.Value
 		err error

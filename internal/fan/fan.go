@@ -1,6 +1,9 @@
 package fan
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 // A Config says what to run. All fields but Take and Give are required.
 type Config[B any] struct {
@@ -15,9 +18,10 @@ type Config[B any] struct {
 	// Pull fills in the next task and reports whether there was one. If the task has its result already, Pull sets
 	// Found, and it is not run. Pull is called by one goroutine at a time.
 	Pull func(n *Node[B]) (bool, error)
-	// Run runs a task. Before it returns it calls Finish or Suspend. If the task calls runtime.Goexit, Run is called
-	// again on another goroutine with resumed set.
-	Run func(n *Node[B], resumed bool)
+	// Run runs a task and reports whether the task has its result; if not it is suspended: it waits for something that
+	// this visit does not bring. If the task calls runtime.Goexit, Run is called again on another goroutine with resumed
+	// set.
+	Run func(n *Node[B], resumed bool) (finished bool)
 	// Stopped is called once, when the fan stops early or is closed. It cancels what is running, and neither waits
 	// nor calls the fan.
 	Stopped func(cause error)
@@ -37,13 +41,12 @@ const (
 // A Fan is one run over one sequence.
 type Fan[B any] struct {
 	c    Config[B]
-	lock chan struct{} // one slot: who may pull
-	halt chan struct{} // closed by Stop
 	gone chan struct{} // closed when the last worker has ended after Close began
 
 	mu          sync.Mutex // guards what follows; never held while waiting for anything but itself
 	ready       sync.Cond  // the consumer waits for a result
-	room        sync.Cond  // the puller waits for room in the buffer
+	turn        sync.Cond  // workers wait for their turn to pull
+	room        sync.Cond  // the one whose turn it is waits for room in the buffer
 	tasks       list[B]
 	joined      list[B]
 	held        []*Node[B] // pulled by Prefetch and not settled
@@ -53,8 +56,11 @@ type Fan[B any] struct {
 	waiting     int // suspended
 	active      int // running
 	workers     int
+	idle        int  // workers that wait for their turn
+	woken       bool // one of them was woken and has not come back yet
+	pulling     bool // a worker has its turn
 	readers     int  // goroutines that wait in Next
-	taking      bool // a worker has found room and not started its task yet
+	taking      bool // it has found room and not started its task yet
 	exhausted   bool
 	empty       bool // gone is closed
 	cause       error
@@ -62,8 +68,8 @@ type Fan[B any] struct {
 
 // New makes a Fan. Nothing runs before Start or Next.
 func New[B any](c Config[B]) *Fan[B] {
-	f := &Fan[B]{c: c, lock: make(chan struct{}, 1), halt: make(chan struct{}), gone: make(chan struct{})}
-	f.ready.L, f.room.L = &f.mu, &f.mu
+	f := &Fan[B]{c: c, gone: make(chan struct{})}
+	f.ready.L, f.turn.L, f.room.L = &f.mu, &f.mu, &f.mu
 	f.tasks.at = func(n *Node[B]) *link[B] { return &n.task }
 	f.joined.at = func(n *Node[B]) *link[B] { return &n.joined }
 	return f
@@ -88,7 +94,7 @@ func (f *Fan[B]) startLocked() {
 func (f *Fan[B]) Next(order Order) *Node[B] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for f.cause == nil {
+	for yielded := false; f.cause == nil; {
 		n := f.tasks.first
 		if order == AsDone {
 			n = f.joined.first
@@ -103,6 +109,13 @@ func (f *Fan[B]) Next(order Order) *Node[B] {
 			return nil
 		}
 		f.startLocked()
+		if !yielded { // quick tasks have a result by then, and going to sleep for each would cost more than they do
+			yielded = true
+			f.mu.Unlock()
+			runtime.Gosched()
+			f.mu.Lock()
+			continue
+		}
 		f.readers++
 		f.ready.Wait()
 		f.readers--
@@ -152,8 +165,8 @@ func (f *Fan[B]) stop(cause error) bool {
 	}
 	f.cause = cause
 	f.c.Stopped(cause)
-	close(f.halt)
 	f.ready.Broadcast()
+	f.turn.Broadcast()
 	f.room.Broadcast()
 	return true
 }

@@ -91,7 +91,7 @@ func raise(most *atomic.Int64, n int64) {
 	}
 }
 
-func (r *rig) run(n *fan.Node[job], resumed bool) {
+func (r *rig) run(n *fan.Node[job], resumed bool) (finished bool) {
 	if !resumed {
 		r.started.Add(1)
 		raise(&r.most, r.running.Add(1))
@@ -113,14 +113,13 @@ func (r *rig) run(n *fan.Node[job], resumed bool) {
 		<-r.tokens
 	}
 	if n.B.suspend {
-		r.Suspend(n)
 		if n.B.linger > 0 {
 			time.Sleep(n.B.linger)
 		}
-		return
+		return false
 	}
 	r.Joined(n)
-	r.Finish(n)
+	return true
 }
 
 // read is Next, counted.

@@ -296,7 +296,11 @@ func (r *round) judgeRecords(j *journal, all []burdock.Checkpoint) {
 	}
 	for _, cp := range last {
 		if cp.Status == burdock.StatusRunning || cp.Status == burdock.StatusWaiting {
-			r.violated("leftover", "%s#%d %s is %s though the root is done", cp.Path, cp.Seq, cp.Action, cp.Status)
+			around := ""
+			for up := last[cp.Parent.App]; up != nil; up = last[up.Parent.App] {
+				around += fmt.Sprintf(", %s#%d in %s", up.Status, up.Seq, up.Task)
+			}
+			r.violated("leftover", "%s#%d %s is %s though the root is done (around it %s)", cp.Path, cp.Seq, cp.Action, cp.Status, around)
 		}
 	}
 }
