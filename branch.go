@@ -20,6 +20,7 @@ type branch struct {
 	sch    *schema       // of its initial state
 	sub    reflect.Value // the window it begins with
 	given  []slot        // its initial state
+	few    [2]slot       // given, if it is not longer: one allocation less
 	known  sources       // its inputs when it began
 	named  string        // the key, unless it is the index
 	parts  []string      // the key's parts, if there are several
@@ -57,7 +58,11 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 
 // beginWindow makes the initial state of the fields of a window.
 func (b *branch) beginWindow() error {
-	b.given = make([]slot, len(b.plan.sch.keys))
+	if n := len(b.plan.sch.keys); n <= len(b.few) {
+		b.given = b.few[:n:n]
+	} else {
+		b.given = make([]slot, n)
+	}
 	for i := range b.plan.begin {
 		s := &b.plan.begin[i]
 		v := s.field.Value(b.sub)
@@ -276,7 +281,8 @@ func (b *branch) forget() {
 	r := b.run
 	b.run = nil
 	if b.tree.grace == 0 { // otherwise a function that was left behind may still use it
-		*r = runner{}
+		clear(r.scratch)
+		*r = runner{scratch: r.scratch[:0]}
 		runners.Put(r)
 	}
 }

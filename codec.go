@@ -24,7 +24,8 @@ func (c Codec[T]) addTo(p *graphParts) {
 			if c.Encode == nil {
 				return nil, fmt.Errorf("Codec[%s] has no Encode", t)
 			}
-			return c.Encode(v.Interface().(T))
+			value, _ := v.Interface().(T) // a nil interface is no T to Go, but the zero T to us
+			return c.Encode(value)
 		},
 		Decode: func(data []byte, into reflect.Value) error {
 			if c.Decode == nil {

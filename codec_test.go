@@ -196,6 +196,28 @@ func TestCodecs(t *testing.T) {
 	wantIs(t, err, errTest)
 }
 
+// A codec of an interface is asked about nil like about any other value.
+func TestACodecIsAskedAboutNil(t *testing.T) {
+	type window struct {
+		S shape   `state:"s"`
+		M []shape `state:"m"`
+	}
+	codec := burdock.Codec[shape]{
+		Encode: func(s shape) ([]byte, error) { return json.Marshal(s == nil) },
+		Decode: func([]byte) (shape, error) { return nil, nil },
+	}
+	key := burdock.Key[shape]("s")
+	act := write(window{nil, []shape{nil}})
+	yes := idle("yes")
+	g := burdock.MustGraph("g", burdock.Node(act, burdock.Eq(key, nil).Then(yes)), burdock.Node(yes), codec)
+	o := stored(newStore(), nil)
+	wantEqual(t, "last action", runTo(t, newApp(t, g, o), burdock.StopDone).Action, "yes")
+	app := must(t)(burdock.Resume(t.Context(), g, o))
+	if got, ok := key.Get(app.State()); !ok || got != nil {
+		t.Errorf("got %v, %v, want a nil that is there", got, ok)
+	}
+}
+
 type panicky struct{ N int }
 
 func (p panicky) MarshalJSON() ([]byte, error) {

@@ -33,7 +33,8 @@ func (k Key[T]) Get(s State) (T, bool) {
 	if !v.set() || v.v.Type() != reflect.TypeFor[T]() {
 		return zero, false
 	}
-	return v.v.Interface().(T), true
+	value, _ := v.v.Interface().(T) // a nil interface is no T to Go, but the zero T to us
+	return value, true
 }
 
 // Set returns a State in which the key has the value v.

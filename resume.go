@@ -337,7 +337,9 @@ func (v *visit) again(cp Checkpoint, status Status) {
 // them, so that a crash before and one after find failures of the same attempt.
 func (v *visit) remark(exhausted bool) error {
 	if exhausted {
-		v.supersede()
+		if err := v.supersede(); err != nil {
+			return err
+		}
 	}
 	batch := v.marks
 	v.marks = nil
@@ -354,15 +356,24 @@ func (v *visit) remark(exhausted bool) error {
 	return nil
 }
 
-// supersede marks the records of branches that the sequence has not yielded.
-func (v *visit) supersede() {
+// supersede marks the records of branches that the sequence has not yielded, and what is unfinished below them.
+func (v *visit) supersede() error {
+	supersede := func(cp *Checkpoint) { cp.Status = StatusSuperseded }
 	for _, id := range slices.Sorted(maps.Keys(v.recorded)) {
-		if cp := v.recorded[id].last; cp.Status != StatusSuperseded {
-			cp.Status = StatusSuperseded
-			v.marks = append(v.marks, cp)
+		cp := v.recorded[id].last
+		if cp.Status == StatusSuperseded {
+			continue
 		}
+		if !cp.Done() {
+			if err := v.sweep(cp.Ref(), supersede); err != nil {
+				return err
+			}
+		}
+		supersede(&cp)
+		v.marks = append(v.marks, cp)
 	}
 	v.recorded = nil
+	return nil
 }
 
 // unfinished reports whether the step after seq is recorded as waiting, or as begun and not ended.
@@ -375,25 +386,25 @@ func (v *visit) cancelLeft(n *fan.Node[branch]) error {
 	if r.next == nil {
 		return nil
 	}
-	why := newFailure(r.wrap(ErrNotNeeded), r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels)
+	cancel := cancelling(newFailure(r.wrap(ErrNotNeeded), r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels))
 	switch {
 	case n.Suspended():
 		cp := r.checkpoint(StatusCancelled)
-		cp.Error = why
+		cancel(&cp)
 		v.marks = append(v.marks, cp)
 	case r.unfinished():
-		if err := v.cancelLatest(r.id, why); err != nil {
+		if err := v.cancelLatest(r.id, cancel); err != nil {
 			return err
 		}
 	}
 	if r.next.action.spec.par == nil {
 		return nil
 	}
-	return v.cancelBelow(Ref{App: r.id, Seq: r.seq + 1}, why)
+	return v.sweep(Ref{App: r.id, Seq: r.seq + 1}, cancel)
 }
 
 // cancelLatest notes that the latest step of an application, which is unfinished, is cancelled.
-func (v *visit) cancelLatest(app string, why *Failure) error {
+func (v *visit) cancelLatest(app string, cancel func(*Checkpoint)) error {
 	if err := v.run.tree.flush(v.ctx); err != nil {
 		return err
 	}
@@ -403,43 +414,57 @@ func (v *visit) cancelLatest(app string, why *Failure) error {
 		v.run.tree.fail(err)
 		return err
 	}
-	v.cancelRecord(cp, why)
+	cancel(&cp)
+	v.marks = append(v.marks, cp)
 	return nil
 }
 
-// cancelRecord notes that the step which a record says is unfinished is cancelled.
-func (v *visit) cancelRecord(cp Checkpoint, why *Failure) {
-	cp.Status, cp.Error, cp.Needs = StatusCancelled, why, nil
-	if cp.Ended.IsZero() {
-		cp.Ended = now()
+// cancelling is what makes the record of an unfinished step that of a cancelled one.
+func cancelling(why *Failure) func(*Checkpoint) {
+	return func(cp *Checkpoint) {
+		cp.Status, cp.Error, cp.Needs = StatusCancelled, why, nil
+		if cp.Ended.IsZero() {
+			cp.Ended = now()
+		}
 	}
-	v.marks = append(v.marks, cp)
 }
 
-// cancelBelow notes that all unfinished branches of a step are cancelled, and what is below them.
-func (v *visit) cancelBelow(parent Ref, why *Failure) error {
-	var below []Ref
-	if err := v.run.tree.flush(v.ctx); err != nil {
-		return err
+// sweep notes that all unfinished branches of a step, and what is below them, are so no more.
+func (v *visit) sweep(parent Ref, mark func(*Checkpoint)) error {
+	swept, err := v.run.tree.unfinishedBelow(v.ctx, parent, mark)
+	v.marks = append(v.marks, swept...)
+	return err
+}
+
+// unfinishedBelow returns the records of the branches of a step that wait, or that an earlier process left in the midst
+// of one, and of what is below them, each changed by mark.
+func (t *tree) unfinishedBelow(ctx context.Context, parent Ref, mark func(*Checkpoint)) ([]Checkpoint, error) {
+	if err := t.flush(ctx); err != nil {
+		return nil, err
 	}
-	for cp, err := range v.run.tree.store.List(context.WithoutCancel(v.ctx), Query{Parent: parent, Latest: true}) {
+	var swept []Checkpoint
+	var below []Ref
+	for cp, err := range t.store.List(context.WithoutCancel(ctx), Query{Parent: parent, Latest: true}) {
 		if err != nil {
 			err = &StoreError{Op: "list", App: parent.App, Err: err}
-			v.run.tree.fail(err)
-			return err
+			t.fail(err)
+			return nil, err
 		}
 		switch cp.Status {
 		case StatusWaiting, StatusRunning:
-			v.cancelRecord(cp, why)
+			mark(&cp)
+			swept = append(swept, cp)
 			below = append(below, cp.Ref())
 		case StatusCancelled: // itself, but maybe not all that is below
 			below = append(below, cp.Ref())
 		}
 	}
 	for _, ref := range below {
-		if err := v.cancelBelow(ref, why); err != nil {
-			return err
+		more, err := t.unfinishedBelow(ctx, ref, mark)
+		if err != nil {
+			return nil, err
 		}
+		swept = append(swept, more...)
 	}
-	return nil
+	return swept, nil
 }

@@ -78,7 +78,11 @@ func Eq[T comparable](key Key[T], v T) *Condition {
 	c.typ = keyWindow(string(key), reflect.TypeFor[T]())
 	c.ask = func(l loader) bool {
 		s := l.vals[l.loads[0].slot]
-		return s.set() && s.v.Interface().(T) == v
+		if !s.set() {
+			return false
+		}
+		value, _ := s.v.Interface().(T) // a nil interface is no T to Go
+		return value == v
 	}
 	return c
 }

@@ -103,12 +103,22 @@ func (r *runner) release() {
 	}
 }
 
-// interrupted ends a run between two steps.
+// interrupted ends a run between two steps, or between two attempts of one. The latter is recorded: the attempts that
+// have failed stand nowhere else.
 func (r *runner) interrupted(ctx context.Context) (ending, error) {
 	if err := r.tree.failed(); err != nil {
 		return endFatal, err
 	}
-	return endCancelled, r.wrap(context.Cause(ctx))
+	err := r.wrap(context.Cause(ctx))
+	if r.spent > 0 && r.records() && r.cur.node == r.next {
+		cp := r.checkpoint(StatusCancelled)
+		cp.RetryAt, cp.Error = r.retryAt, newFailure(err, r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels)
+		if err := r.commit(ctx, nil, cp); err != nil {
+			return endFatal, err
+		}
+		r.status, r.rerun, r.revisit = StatusCancelled, true, true
+	}
+	return endCancelled, err
 }
 
 // wrap says which step an error belongs to.
@@ -229,7 +239,11 @@ func (r *runner) failed(status Status, res result, h *hooks) (ending, bool, erro
 		if to != nil {
 			cp.Next, cp.Halted = to.action.name, h.halts(n, to)
 		}
-		if kept, err := r.commitEnded(ended, cp); err != nil {
+		batch, err := r.unneeded(cp)
+		if err != nil {
+			return endFatal, false, err
+		}
+		if kept, err := r.commitEnded(ended, batch...); err != nil {
 			r.keep()
 			if kept {
 				r.later(func() { r.divert(status, failure, to) }, status, r.wrap(res.err))
@@ -249,6 +263,17 @@ func (r *runner) failed(status Status, res result, h *hooks) (ending, bool, erro
 	}
 	end, more := r.follow(h, step)
 	return end, more, nil
+}
+
+// unneeded returns the record of a failed step, and those of its unfinished branches if an error route has left them
+// behind for good.
+func (r *runner) unneeded(cp Checkpoint) ([]Checkpoint, error) {
+	if r.cur.node.action.spec.par == nil || cp.Next == "" {
+		return []Checkpoint{cp}, nil
+	}
+	why := newFailure(r.wrap(ErrSibling), cp.Action, cp.Seq, cp.Attempt, r.plan.sentinels)
+	swept, err := r.tree.unfinishedBelow(r.cur.ctx, cp.Ref(), cancelling(why))
+	return append(swept, cp), err
 }
 
 // divert moves the position to the handler of a failed step; without one the step is the next one again.

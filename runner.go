@@ -54,6 +54,8 @@ type runner struct {
 	since   int                             // bytes of deltas since the last snapshot
 	opened  bool                            // the first event of the next attempt has been told
 	cur     current
+
+	scratch []slot // for the state after a branch's last step, which lives no longer than its result is read
 }
 
 var runners = sync.Pool{New: func() any { return new(runner) }}

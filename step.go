@@ -175,7 +175,7 @@ func (a *attempt) apply(out reflect.Value) (res result) {
 	if len(n.stores) == 0 {
 		return res
 	}
-	res.vals = a.state.copied()
+	res.vals = a.after()
 	for i := range n.stores {
 		s := &n.stores[i]
 		v := s.field.Value(out)
@@ -188,6 +188,17 @@ func (a *attempt) apply(out reflect.Value) (res result) {
 		}
 	}
 	return res
+}
+
+// after returns a copy of the slots to write to. The state after a branch's last step is read once, for its result, and
+// so it needs no memory of its own.
+func (a *attempt) after() []slot {
+	r := a.run
+	if r.branch == nil || r.tree.grace > 0 || !a.node.exit && len(a.node.routes) > 0 {
+		return a.state.copied()
+	}
+	r.scratch = append(r.scratch[:0], a.state.vals...)
+	return r.scratch
 }
 
 // store writes one field.

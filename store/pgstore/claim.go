@@ -174,10 +174,13 @@ func columnsOf(list []*claim) (roots, owners [][]byte) {
 	return roots, owners
 }
 
+// leased reports whether a living owner holds a root.
+const leased = `SELECT EXISTS (SELECT FROM burdock.lease WHERE root = $1 AND expires > clock_timestamp())`
+
 // Live reports whether a living owner holds root.
 func (s *Store) Live(ctx context.Context, root string) (live bool, err error) {
 	err = s.reading(ctx, "live", func(ctx context.Context) error {
-		return s.pool.QueryRow(ctx, s.sql(`SELECT EXISTS (SELECT FROM burdock.lease WHERE root = $1 AND expires > clock_timestamp())`), []byte(root)).Scan(&live)
+		return s.pool.QueryRow(ctx, s.sql(leased), []byte(root)).Scan(&live)
 	})
 	return live, err
 }

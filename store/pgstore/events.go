@@ -13,33 +13,63 @@ import (
 	"github.com/burdock-go/burdock/record"
 )
 
+// counts keeps the events that came without a fence, and those whose fence is the highest.
+const counts = `(v.epoch < 0 OR EXISTS (SELECT FROM burdock.fence f WHERE (f.root, f.epoch, f.dispatch) = (v.root, v.epoch, v.dispatch)))`
+
 // nameApps makes rows for applications of which events come before the first checkpoint.
-const nameApps = `INSERT INTO burdock.app (name) SELECT DISTINCT v.name FROM unnest($1::bytea[]) v(name)
-	WHERE NOT EXISTS (SELECT FROM burdock.app a WHERE a.name = v.name) ORDER BY v.name ON CONFLICT DO NOTHING`
+const nameApps = `INSERT INTO burdock.app (name, root, parent, parent_seq, idx, orphan)
+	SELECT DISTINCT ON (v.name) v.name, nullif(v.root, ''), v.parent, v.seq, v.idx,
+		v.parent <> '' AND NOT EXISTS (SELECT FROM burdock.app p WHERE p.name = v.parent AND p.root IS NOT NULL)
+	FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bigint[])
+		v(root, epoch, dispatch, name, parent, seq, idx)
+	WHERE NOT EXISTS (SELECT FROM burdock.app a WHERE a.name = v.name) AND ` + counts + ` ORDER BY v.name ON CONFLICT DO NOTHING`
 
 // putEvents writes events in the order of tracking. What may have been written before is written only if it is not there.
 const putEvents = `INSERT INTO burdock.event (app, seq, attempt, n, body)
 	SELECT a.id, v.seq, v.attempt, v.n, v.body
-	FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[], $6::bytea[])
-		WITH ORDINALITY v(name, seq, attempt, n, again, body, place)
+	FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[], $8::boolean[], $9::bytea[])
+		WITH ORDINALITY v(root, epoch, dispatch, name, seq, attempt, n, again, body, place)
 	JOIN burdock.app a ON a.name = v.name
 	WHERE NOT (v.again AND EXISTS (SELECT FROM burdock.event e WHERE (e.app, e.seq, e.attempt, e.n) = (a.id, v.seq, v.attempt, v.n) AND e.body = v.body))
-	ORDER BY v.place`
+	AND ` + counts + ` ORDER BY v.place`
 
-func (s *Store) queueEvents(b *pgx.Batch, list []pending) {
-	if len(list) == 0 {
-		return
-	}
-	var names, bodies [][]byte
-	var seqs, attempts, numbers []int64
-	var again []bool
+// eventColumns are the columns of nameApps and putEvents.
+type eventColumns struct {
+	fenceColumns
+	name, parent      [][]byte
+	parentSeq, index  []int64
+	seq, attempt, num []int64
+	again             []bool
+	body              [][]byte
+}
+
+// noFence lets an event count whoever advances its root.
+var noFence = burdock.Fence{Epoch: -1}
+
+func (c *eventColumns) add(f burdock.Fence, list []pending) {
 	for i := range list {
 		p := &list[i]
-		names, bodies, again = append(names, []byte(p.app)), append(bodies, p.body), append(again, p.again)
-		seqs, attempts, numbers = append(seqs, p.seq), append(attempts, p.attempt), append(numbers, p.n)
+		f.Root = p.root
+		c.fenceColumns.add(f)
+		c.name, c.parent = append(c.name, []byte(p.app)), append(c.parent, []byte(p.parent.App))
+		c.parentSeq, c.index = append(c.parentSeq, p.parent.Seq), append(c.index, p.index)
+		c.seq, c.attempt, c.num = append(c.seq, p.seq), append(c.attempt, p.attempt), append(c.num, p.n)
+		c.again, c.body = append(c.again, p.again), append(c.body, p.body)
 	}
-	b.Queue(s.sql(nameApps), names)
-	b.Queue(s.sql(putEvents), names, seqs, attempts, numbers, again, bodies)
+}
+
+// queueEvents writes what waited, and the events of saves that are not stale.
+func (s *Store) queueEvents(b *pgx.Batch, waited []pending, saves []*save) {
+	var c eventColumns
+	c.add(noFence, waited)
+	for _, sv := range saves {
+		c.add(sv.fence, sv.events)
+	}
+	if len(c.name) == 0 {
+		return
+	}
+	b.Queue(s.sql(nameApps), c.root, c.epoch, c.dispatch, c.name, c.parent, c.parentSeq, c.index)
+	b.Queue(s.sql(putEvents), c.root, c.epoch, c.dispatch, c.name, c.seq, c.attempt, c.num, c.again, c.body)
 }
 
 // A Position is a place in one application's events. The zero Position is before the first.

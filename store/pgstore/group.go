@@ -17,7 +17,8 @@ import (
 type save struct {
 	fence  burdock.Fence
 	rows   []row
-	failed error // why the shared commit failed: the save must be tried alone
+	events []pending // of a journal
+	failed error     // why the shared commit failed: the save must be tried alone
 	err    error
 }
 
@@ -45,15 +46,36 @@ const (
 
 // Save implements burdock.Store. A ctx that is done before Save begins makes it fail with nothing written; later its
 // end changes nothing. Concurrent calls share commits and fail apart. The error is an *Error, or wraps ErrConflict.
-func (s *Store) Save(ctx context.Context, fence burdock.Fence, checkpoints []burdock.Checkpoint) error {
-	if err := record.CheckBatch(fence, checkpoints); err != nil {
+func (s *Store) Save(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint) error {
+	return s.SaveJournal(ctx, fence, batch, nil)
+}
+
+// Journals implements burdock.Journal: it reports whether t is a Tracker of this store.
+func (s *Store) Journals(t burdock.Tracker) bool {
+	own, ok := t.(*Tracker)
+	return ok && own.store == s
+}
+
+// SaveJournal implements burdock.Journal: Save, and the events in the same transaction. An event that cannot be encoded,
+// is too large, or is refused by the server is dropped, counted and logged.
+func (s *Store) SaveJournal(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint, events []burdock.Event) error {
+	if err := record.CheckBatch(fence, batch); err != nil {
 		return fmt.Errorf("pgstore: save: %w", err)
 	}
-	sv := &save{fence: fence, rows: make([]row, len(checkpoints))}
-	for i := range checkpoints {
-		if err := sv.rows[i].encode(&checkpoints[i]); err != nil {
+	sv := &save{fence: fence, rows: make([]row, len(batch))}
+	for i := range batch {
+		if err := sv.rows[i].encode(&batch[i]); err != nil {
 			return fmt.Errorf("pgstore: save: %w", err)
 		}
+	}
+	for i := range events {
+		p, err := pend(&events[i], 0)
+		if err != nil {
+			s.events.drop(1, err)
+			continue
+		}
+		p.root = fence.Root
+		sv.events = append(sv.events, p)
 	}
 	if err := errors.Join(ctx.Err(), s.ready("save")); err != nil {
 		return err
@@ -138,9 +160,9 @@ func (s *Store) commit(ctx context.Context, saves []*save) {
 // part says what becomes of saves that failed together, or with events. One that was alone and refused for good gains
 // nothing from another try, and a flush of events is tried again by itself.
 func (s *Store) part(saves []*save, shared bool, err error) {
-	shared = shared || len(saves) > 1
 	for _, sv := range saves {
-		if sv.fence.Root == "" || !shared && !transient(err) {
+		last := len(saves) == 1 && !shared && len(sv.events) == 0
+		if sv.fence.Root == "" || last && !transient(err) {
 			sv.err = s.fail("save", err)
 		} else {
 			sv.failed = err
@@ -178,6 +200,9 @@ func fitting(saves []*save) int {
 			own[r.app] = true
 			rows, bytes = rows+1, bytes+r.size()
 		}
+		for i := range sv.events {
+			bytes += sv.events[i].size()
+		}
 		if n > 0 && (rows > maxRows || bytes > maxBytes) {
 			return n
 		}
@@ -198,8 +223,8 @@ func (s *Store) alone(ctx context.Context, sv *save) error {
 		if sleep(ctx, pause/2+rand.N(pause)) != nil {
 			break
 		}
-		err = s.transact(ctx, []*save{sv}, nil)
-		if err == nil || !transient(err) {
+		sv.repeats(uncertain)
+		if err = s.withEvents(ctx, sv); err == nil || !transient(err) {
 			break
 		}
 		uncertain = uncertain || cut(err)
@@ -208,6 +233,28 @@ func (s *Store) alone(ctx context.Context, sv *save) error {
 		return s.resolve(ctx, sv, err)
 	}
 	return errors.Join(sv.err, s.fail("save", err))
+}
+
+// repeats notes whether an earlier try may have written the events.
+func (sv *save) repeats(uncertain bool) {
+	for i := range sv.events {
+		sv.events[i].again = sv.events[i].again || uncertain
+	}
+}
+
+// withEvents writes one save with its events. If the server refuses that for good, the reason may be an event: the save
+// is tried without them, and if that is done, they are dropped.
+func (s *Store) withEvents(ctx context.Context, sv *save) error {
+	err := s.transact(ctx, []*save{sv}, nil)
+	if len(sv.events) == 0 || !refused(err) || transient(err) || passes(code(err)) {
+		return err
+	}
+	events, why := sv.events, err
+	sv.events = nil
+	if err = s.transact(ctx, []*save{sv}, nil); err == nil {
+		s.events.drop(int64(len(events)), why)
+	}
+	return err
 }
 
 // resolve decides a save that was cut and then could not be written again: because another owner has come, which

@@ -67,7 +67,7 @@ const joinOrder = `SELECT a.id FROM burdock.app a LEFT JOIN LATERAL (SELECT join
 
 // treeOrder walks a root's tree depth first. Branches whose parent has no record yet begin trees of their own.
 const treeOrder = `WITH RECURSIVE tree(id, name, place) AS (
-		SELECT id, name, '{}'::bigint[] FROM burdock.app WHERE name = $1 AND root IS NOT NULL
+		SELECT id, name, '{}'::bigint[] FROM burdock.app WHERE name = $1 AND root = $1
 		UNION ALL
 		SELECT * FROM (
 			SELECT o.id, o.name, ARRAY[o.parent_seq, o.idx, o.id] FROM burdock.app o WHERE o.root = $1 AND o.orphan

@@ -16,7 +16,7 @@ type row struct {
 	app, parent           string
 	parentSeq, index      int64
 	seq, kind             int64
-	lists                 bool
+	lists, waits          bool
 	join                  int64
 	digest, description   []byte // nil if there is none
 	body                  []byte
@@ -29,7 +29,8 @@ type row struct {
 func (r *row) encode(c *burdock.Checkpoint) error {
 	*r = row{
 		app: c.App, parent: c.Parent.App, parentSeq: c.Parent.Seq, index: c.Index, seq: c.Seq, lists: c.Lists, join: c.Join,
-		root: c.App == c.Root && c.Kind == burdock.KindStep, status: string(c.Status), project: c.Project, part: c.Partition,
+		waits: c.Status == burdock.StatusWaiting,
+		root:  c.App == c.Root && c.Kind == burdock.KindStep, status: string(c.Status), project: c.Project, part: c.Partition,
 	}
 	if c.Kind == burdock.KindSnapshot {
 		r.kind = 1

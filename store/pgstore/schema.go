@@ -38,14 +38,14 @@ var schema1 = []string{
 		digest bytea PRIMARY KEY, -- SHA-256 of description
 		description bytea NOT NULL -- JSON
 	)`,
-	// root is NULL as long as the application is known only by its events. Ids grow in the order in which applications
+	// Events may come before the first record; they make rows too. Ids grow in the order in which applications
 	// begin, so those that run at the same time lie on the same pages of every index but that of the names. orphan marks
 	// a row that was made when its parent was unknown: where a walk over a root's tree finds what no walk from above
 	// reaches.
 	`CREATE TABLE burdock.app (
 		id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 		name bytea NOT NULL UNIQUE,
-		root bytea,
+		root bytea, -- NULL while only events are known, and they did not say
 		parent bytea NOT NULL DEFAULT '', -- its name; empty for a root
 		parent_seq bigint NOT NULL DEFAULT 0,
 		idx bigint NOT NULL DEFAULT 0,
@@ -60,6 +60,7 @@ var schema1 = []string{
 		kind smallint NOT NULL,
 		lists boolean NOT NULL,
 		joined bigint NOT NULL,
+		waits boolean NOT NULL,
 		graph bytea, -- digest of the description that belongs to this record
 		body bytea NOT NULL, -- the record without its description, as package record writes it
 		PRIMARY KEY (app, seq, kind)

@@ -49,7 +49,12 @@ type Store struct {
 	closeErr error
 }
 
-var _ burdock.Store = (*Store)(nil)
+var (
+	_ burdock.Store   = (*Store)(nil)
+	_ burdock.Journal = (*Store)(nil)
+	_ burdock.Pruner  = (*Store)(nil)
+	_ burdock.Sizer   = (*Store)(nil)
+)
 
 // Open connects to the database that dsn names, as a URL or in keywords, with pgxpool's own parameters (pool_max_conns),
 // and makes or migrates the schema. It fails with an *Error that names the database and the way out: ErrUnreachable,

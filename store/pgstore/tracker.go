@@ -44,12 +44,12 @@ var _ burdock.Tracker = (*Tracker)(nil)
 // logged, and its error returned. When 4 MiB wait, Track writes them itself, which slows the step that called it.
 // Its ctx is not asked.
 func (t *Tracker) Track(_ context.Context, e burdock.Event) error {
-	body, err := record.MarshalEvent(e, t.opts.MaxValue)
+	p, err := pend(&e, t.opts.MaxValue)
 	if err != nil {
 		t.store.events.drop(1, err)
 		return t.store.fail("track", err)
 	}
-	full, err := t.store.events.add(pending{app: e.App, seq: e.Seq, attempt: int64(e.Attempt), n: e.N, body: body})
+	full, err := t.store.events.add(p)
 	if err == nil && full {
 		err = t.store.events.flush()
 	}
@@ -64,13 +64,22 @@ func (t *Tracker) Dropped() int64 { return t.store.events.droppedSoFar() }
 
 // A pending event waits to be written.
 type pending struct {
-	app             string
+	root, app       string
+	parent          burdock.Ref
+	index           int64
 	seq, attempt, n int64
 	body            []byte
 	again           bool // a commit of unknown outcome may have written it
 }
 
-func (p *pending) size() int { return len(p.body) + len(p.app) + 64 }
+func pend(e *burdock.Event, maxValue int) (pending, error) {
+	body, err := record.MarshalEvent(*e, maxValue)
+	return pending{
+		root: e.Root, app: e.App, parent: e.Parent, index: e.Index, seq: e.Seq, attempt: int64(e.Attempt), n: e.N, body: body,
+	}, err
+}
+
+func (p *pending) size() int { return len(p.body) + len(p.app) + len(p.root) + len(p.parent.App) + 96 }
 
 // A buffer holds the events that wait.
 type buffer struct {

@@ -41,12 +41,13 @@ const putApps = `INSERT INTO burdock.app (name, root, parent, parent_seq, idx, o
 	ON CONFLICT (name) DO UPDATE SET root = excluded.root, parent = excluded.parent, parent_seq = excluded.parent_seq,
 		idx = excluded.idx, orphan = excluded.orphan`
 
-const putCheckpoints = `INSERT INTO burdock.checkpoint (app, seq, kind, lists, joined, graph, body)
-	SELECT a.id, v.seq, v.kind, v.lists, v.joined, v.graph, v.body
-	FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[], $7::boolean[], $8::bigint[], $9::bytea[], $10::bytea[])
-		v(root, epoch, dispatch, name, seq, kind, lists, joined, graph, body)
+const putCheckpoints = `INSERT INTO burdock.checkpoint (app, seq, kind, lists, joined, waits, graph, body)
+	SELECT a.id, v.seq, v.kind, v.lists, v.joined, v.waits, v.graph, v.body
+	FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[], $7::boolean[], $8::bigint[],
+		$9::boolean[], $10::bytea[], $11::bytea[]) v(root, epoch, dispatch, name, seq, kind, lists, joined, waits, graph, body)
 	JOIN burdock.fence f ON (f.root, f.epoch, f.dispatch) = (v.root, v.epoch, v.dispatch) JOIN burdock.app a ON a.name = v.name
-	ON CONFLICT (app, seq, kind) DO UPDATE SET lists = excluded.lists, joined = excluded.joined, graph = excluded.graph, body = excluded.body`
+	ON CONFLICT (app, seq, kind) DO UPDATE SET lists = excluded.lists, joined = excluded.joined, waits = excluded.waits,
+		graph = excluded.graph, body = excluded.body`
 
 const putRuns = `INSERT INTO burdock.run AS r (app, seq, updated, status, project, partition)
 	SELECT a.id, v.seq, v.updated, v.status, v.project, v.part
@@ -73,6 +74,7 @@ type (
 		seq, kind []int64
 		lists     []bool
 		joined    []int64
+		waits     []bool
 		graph     [][]byte
 		body      [][]byte
 	}
@@ -154,7 +156,8 @@ func (c *appColumns) add(f burdock.Fence, r *row) {
 func (c *checkpointColumns) add(f burdock.Fence, r *row) {
 	c.fenceColumns.add(f)
 	c.name, c.seq, c.kind = append(c.name, []byte(r.app)), append(c.seq, r.seq), append(c.kind, r.kind)
-	c.lists, c.joined, c.graph, c.body = append(c.lists, r.lists), append(c.joined, r.join), append(c.graph, r.digest), append(c.body, r.body)
+	c.lists, c.joined, c.waits = append(c.lists, r.lists), append(c.joined, r.join), append(c.waits, r.waits)
+	c.graph, c.body = append(c.graph, r.digest), append(c.body, r.body)
 }
 
 func (c *runColumns) add(f burdock.Fence, r *row) {
@@ -163,7 +166,7 @@ func (c *runColumns) add(f burdock.Fence, r *row) {
 	c.status, c.project, c.part = append(c.status, []byte(r.status)), append(c.project, []byte(r.project)), append(c.part, []byte(r.part))
 }
 
-// transact writes saves and events in one transaction; a stale save gets its error and is left out. Any other error is
+// transact writes saves, with the events that are theirs, and other events in one transaction; a stale save gets its error and is left out. Any other error is
 // returned: nothing is written, or, if it is a cutError, nobody knows.
 func (s *Store) transact(ctx context.Context, saves []*save, events []pending) error {
 	saves = slices.DeleteFunc(slices.Clone(saves), func(sv *save) bool { return sv.fence.Root == "" }) // a flush of events
@@ -172,7 +175,7 @@ func (s *Store) transact(ctx context.Context, saves []*save, events []pending) e
 	err := s.transaction(ctx, durably, func(b *pgx.Batch) {
 		s.queueFences(b, t, seen)
 		s.queueRows(b, t)
-		s.queueEvents(b, events)
+		s.queueEvents(b, events, saves)
 	})
 	if err != nil {
 		return err
@@ -221,7 +224,7 @@ func (s *Store) queueRows(b *pgx.Batch, t *content) {
 		b.Queue(s.sql(putApps), a.root, a.epoch, a.dispatch, a.name, a.parent, a.seq, a.index)
 	}
 	if c := &t.checkpoints; len(c.name) > 0 {
-		b.Queue(s.sql(putCheckpoints), c.root, c.epoch, c.dispatch, c.name, c.seq, c.kind, c.lists, c.joined, c.graph, c.body)
+		b.Queue(s.sql(putCheckpoints), c.root, c.epoch, c.dispatch, c.name, c.seq, c.kind, c.lists, c.joined, c.waits, c.graph, c.body)
 	}
 	if r := &t.runs; len(r.name) > 0 {
 		b.Queue(s.sql(putRuns), r.root, r.epoch, r.dispatch, r.name, r.seq, r.updated, r.status, r.project, r.part)

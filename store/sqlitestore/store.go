@@ -24,6 +24,8 @@ type Options struct {
 	ReadOnly bool
 	// BusyTimeout is how long a lock of another process is waited for. Defaults to 10 s.
 	BusyTimeout time.Duration
+	// Check makes Open read the whole file, as Store.Check does, and fail if it is damaged. Defaults to false.
+	Check bool
 	// Log gets what cannot be returned: events that were dropped. Defaults to slog.Default().
 	Log *slog.Logger
 
@@ -84,6 +86,11 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 	for range readers - len(s.read) {
 		s.read <- nil
 	}
+	if s.opts.Check {
+		if err := s.Check(ctx); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
 	return s, nil
 }
 
@@ -122,6 +129,8 @@ func (s *Store) prepareFile() error {
 	switch {
 	case err == nil && info.IsDir():
 		return &Error{Path: s.path, Op: "open", Kind: ErrNotADatabase, Err: errors.New("it is a folder"), Hint: "name a file in it"}
+	case err == nil && info.Size() == 0:
+		return s.checkLog()
 	case err == nil:
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
@@ -140,6 +149,14 @@ func (s *Store) prepareFile() error {
 		return s.fault(err)
 	}
 	return f.Close()
+}
+
+// checkLog refuses an empty file beside a log, which SQLite would throw away: the file was never empty when it had one.
+func (s *Store) checkLog() error {
+	if info, err := os.Stat(s.path + "-wal"); err != nil || info.Size() == 0 {
+		return nil
+	}
+	return s.fail("open", damaged("the file is empty, and %s-wal is not", s.path))
 }
 
 // fault names the way out of an error of the file system.
