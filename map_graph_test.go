@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -316,3 +318,46 @@ func TestEventsOfBranches(t *testing.T) {
 		}
 	}
 }
+
+// A goroutine that an action leaves running keeps asking after its own step, whatever the branch's memory is used for
+// since. What it still reports is refused.
+func TestGoroutineThatOutlivesItsBranch(t *testing.T) {
+	for _, store := range []burdock.Store{nil, memory()} {
+		r := rigOf(numbered(99)...)
+		r.opts = &burdock.MapOptions{Limit: 4}
+		over := make(chan struct{})
+		var left sync.WaitGroup
+		r.do = func(ctx context.Context, name string) (string, error) {
+			left.Go(func() {
+				for {
+					if i := burdock.Info(ctx); i.Key != name || i.Action != "say" || i.Path != "app/fan#1/"+name || len(i.App) != 26 {
+						t.Errorf("the step of %s says it is %+v", name, i)
+						return
+					}
+					burdock.Attr(ctx, "late", name)
+					_, end := burdock.Span(ctx, "late")
+					end(nil)
+					select {
+					case <-over:
+						return
+					default:
+						runtime.Gosched()
+					}
+				}
+			})
+			return name, nil
+		}
+		o := stored(store, nil)
+		o.Cascade.Tracker = trackOnly{}
+		_, err := r.runWith(t.Context(), t, o)
+		close(over)
+		left.Wait()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+type trackOnly struct{}
+
+func (trackOnly) Track(context.Context, burdock.Event) error { return nil }

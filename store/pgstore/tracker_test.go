@@ -3,6 +3,7 @@ package pgstore_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -177,7 +178,7 @@ func TestABufferThatIsFullIsWrittenByWhoeverFillsIt(t *testing.T) {
 	var wg sync.WaitGroup
 	for w := range 4 {
 		wg.Go(func() {
-			for n := range int64(60) {
+			for n := range int64(25) {
 				e := event(fmt.Sprint("app", w), 1, n+1)
 				e.Value = strings.Repeat("x", 60_000)
 				if err := tr.Track(context.Background(), e); err != nil {
@@ -194,8 +195,75 @@ func TestABufferThatIsFullIsWrittenByWhoeverFillsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for w := range 4 {
-		if got := len(events(t, s, fmt.Sprint("app", w), pgstore.Position{})); got != 60 {
-			t.Errorf("application %d has %d events, want 60", w, got)
+		if got := len(events(t, s, fmt.Sprint("app", w), pgstore.Position{})); got != 25 {
+			t.Errorf("application %d has %d events, want 25", w, got)
 		}
+	}
+}
+
+func TestT1_AJournalsEventsCommitWithTheirCheckpoint(t *testing.T) {
+	schema, fence := fresh(), burdock.Fence{Root: "r", Epoch: 2}
+	s := open(t, shared.Get(t).DSN(), &pgstore.Options{Schema: schema})
+	if !s.Journals(s.Tracker(nil)) || s.Journals(nil) {
+		t.Error("Journals does not know its own tracker")
+	}
+	if err := s.SaveJournal(t.Context(), fence, []burdock.Checkpoint{step("r", 1, "x")}, []burdock.Event{event("r", 1, 1), event("r.1", 1, 1)}); err != nil {
+		t.Fatal(err)
+	}
+	var n, transactions int
+	err := connect(t).QueryRow(t.Context(), fmt.Sprintf(`SELECT count(*), count(DISTINCT x) FROM (SELECT xmin::text x FROM %[1]s.event
+		UNION ALL SELECT xmin::text FROM %[1]s.checkpoint) rows`, schema)).Scan(&n, &transactions)
+	if err != nil || n != 3 || transactions != 1 {
+		t.Errorf("got %d rows in %d transactions, error %v, want 3 in one", n, transactions, err)
+	}
+	fence.Epoch = 1
+	if err := s.SaveJournal(t.Context(), fence, []burdock.Checkpoint{step("r", 2, "x")}, []burdock.Event{event("r", 2, 1), event("r.2", 1, 1)}); !errors.Is(err, burdock.ErrConflict) {
+		t.Errorf("got error %v, want ErrConflict", err)
+	}
+	if got := len(events(t, s, "r", pgstore.Position{})) + len(events(t, s, "r.2", pgstore.Position{})); got != 1 {
+		t.Errorf("got %d events, want 1: a stale journal has written", got)
+	}
+}
+
+func TestT2_AnEventThatTheServerRefusesFailsNoJournal(t *testing.T) {
+	schema, fence := fresh(), burdock.Fence{Root: "r", Epoch: 1}
+	s := open(t, shared.Get(t).DSN(), &pgstore.Options{Schema: schema, Log: slog.New(slog.DiscardHandler)})
+	admin(t, "ALTER TABLE "+schema+".event ADD CHECK (n < 100)")
+	tooLarge := event("r", 1, 2)
+	tooLarge.Value = strings.Repeat("x", 100_000)
+	for _, e := range []burdock.Event{event("r", 1, 100), tooLarge} {
+		if err := s.SaveJournal(t.Context(), fence, []burdock.Checkpoint{step("r", 1, "x")}, []burdock.Event{e}); err != nil {
+			t.Errorf("SaveJournal: %v", err)
+		}
+	}
+	if got := s.Tracker(nil).Dropped(); got != 2 {
+		t.Errorf("got %d events dropped, want 2", got)
+	}
+}
+
+func TestPruneForgetsEventsOfApplicationsThatSavedNothing(t *testing.T) {
+	s := open(t, shared.Get(t).DSN(), &pgstore.Options{Schema: fresh()})
+	early := event("r.early", 1, 1)
+	early.Parent, early.Index = burdock.Ref{App: "r", Seq: 1}, 3
+	for _, e := range []burdock.Event{event("r", 0, 1), early} {
+		if err := s.Tracker(nil).Track(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Tracker(nil).Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Size(t.Context(), "r"); !errors.Is(err, burdock.ErrNotFound) {
+		t.Errorf("got %+v, error %v: nothing is saved yet", got, err)
+	}
+	if err := s.Save(t.Context(), burdock.Fence{Root: "r", Epoch: 1}, []burdock.Checkpoint{step("r", 1, "x")}); err != nil {
+		t.Fatal(err)
+	}
+	did, err := s.Prune(t.Context(), burdock.Prune{Before: time.Now()})
+	if err != nil || did.Events != 2 || did.Checkpoints != 1 {
+		t.Errorf("got %+v, error %v, want 2 events and a checkpoint", did, err)
+	}
+	if got := len(events(t, s, "r.early", pgstore.Position{})) + len(events(t, s, "r", pgstore.Position{})); got != 0 {
+		t.Errorf("%d events are left", got)
 	}
 }

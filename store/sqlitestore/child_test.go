@@ -30,6 +30,14 @@ func child(mode string) error {
 		}
 	}
 	ctx, path := context.Background(), os.Args[1]
+	switch mode {
+	case "few":
+		return few(ctx, path, 1)
+	case "stubborn":
+		return few(ctx, path, 6)
+	case "steps":
+		return steps(ctx, path)
+	}
 	opts := &sqlitestore.Options{ReadOnly: mode == "read", BusyTimeout: 20 * time.Second}
 	s, err := sqlitestore.Open(ctx, path, opts)
 	if err != nil {

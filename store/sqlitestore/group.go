@@ -210,15 +210,21 @@ func (s *Store) put(sv *save) error {
 // begin starts a transaction that may write. Waiting for another process is done here and not by SQLite, whose pauses
 // grow to 100 ms: against a process that commits without a break they would meet no gap for seconds.
 func (s *Store) begin(c *conn) error {
-	err := c.exec("BEGIN IMMEDIATE")
+	err := s.patiently(func() error { return c.exec("BEGIN IMMEDIATE") })
+	if err != nil && code(err) != sqlite3.SQLITE_BUSY {
+		c.broken = true
+	}
+	return err
+}
+
+// patiently repeats what fails because another process has a lock, up to Options.BusyTimeout.
+func (s *Store) patiently(f func() error) error {
 	const shortest, longest = 200 * time.Microsecond, 2 * time.Millisecond
+	err := f()
 	deadline := time.Now().Add(s.opts.BusyTimeout)
 	for pause := shortest; code(err) == sqlite3.SQLITE_BUSY && time.Now().Before(deadline); pause = min(pause*5/4, longest) {
 		time.Sleep(pause)
-		err = c.exec("BEGIN IMMEDIATE")
-	}
-	if err != nil && code(err) != sqlite3.SQLITE_BUSY {
-		c.broken = true
+		err = f()
 	}
 	return err
 }

@@ -201,6 +201,11 @@ func (l *lister) read(ctx context.Context, c *conn) error {
 	if err != nil {
 		return err
 	}
+	for _, a := range apps {
+		if a != nil && !l.belongs(a) {
+			return damaged("an index leads to application %q, which stands elsewhere", a.name)
+		}
+	}
 	at := int64(0)
 	err = c.query(ctx, func(v []driver.Value) error {
 		if at = num(v[0]); apps[at] == nil {
@@ -217,6 +222,11 @@ func (l *lister) read(ctx context.Context, c *conn) error {
 	}
 	l.ids, l.inside = l.ids[n:], beginning
 	return nil
+}
+
+// belongs reports whether the query selects the application, by what its row says.
+func (l *lister) belongs(a *app) bool {
+	return (l.q.Parent.App == "" || l.q.Parent == a.place.parent) && (l.q.Root == "" || l.q.Root == a.about.Root)
 }
 
 // readOne goes on within the first of l.ids.

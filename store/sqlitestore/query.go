@@ -72,7 +72,8 @@ func sourceOf(q burdock.Query) source {
 const joinOrder = `SELECT id FROM (SELECT a.id, a.idx, (SELECT joined FROM checkpoint WHERE app = a.id AND kind = 0 ORDER BY seq DESC LIMIT 1) joined
 	FROM app a WHERE a.parent = (SELECT id FROM app WHERE name = ?) AND a.parent_seq = ?) ORDER BY coalesce(joined, 0) = 0, joined, idx, id`
 
-// treeOrder walks a root's tree depth first. Branches whose parent has no record yet begin trees of their own.
+// treeOrder walks a root's tree depth first. Branches whose parent has no record yet begin trees of their own. More rows
+// than there are applications come from a damaged index only, which may lead in a circle.
 const treeOrder = `WITH RECURSIVE
 	top(id) AS (SELECT id FROM app WHERE name = ?),
 	tree(id, depth, seq, idx) AS (
@@ -81,8 +82,9 @@ const treeOrder = `WITH RECURSIVE
 		SELECT o.id, 0, o.parent_seq, o.idx FROM top JOIN app o ON o.root = top.id AND o.orphan = 1 AND o.id <> top.id LEFT JOIN app p ON p.id = o.parent
 			WHERE p.root IS NULL
 		UNION ALL
-		SELECT a.id, tree.depth + 1, a.parent_seq, a.idx FROM tree JOIN app a ON a.parent = tree.id
-		ORDER BY 2 DESC, 3, 4, 1)
+		SELECT a.id, tree.depth + 1, a.parent_seq, a.idx FROM tree JOIN app a ON a.parent = tree.id WHERE a.id <> (SELECT id FROM top)
+		ORDER BY 2 DESC, 3, 4, 1
+		LIMIT (SELECT coalesce(max(id), 0) + 1 FROM app))
 	SELECT id FROM tree`
 
 // A wholeSource reads all ids at once: where their order is known only at the end, or there is one.
@@ -96,6 +98,13 @@ func (s *wholeSource) next(ctx context.Context, c *conn, _ int) (ids []int64, en
 		ids = append(ids, num(v[0]))
 		return nil
 	}, s.query, s.args...)
+	if err != nil {
+		return nil, true, err
+	}
+	highest, err := c.number("SELECT max(id) FROM app")
+	if err == nil && int64(len(ids)) > highest {
+		err = damaged("%d applications are listed and there are no more than %d", len(ids), highest)
+	}
 	return ids, true, err
 }
 

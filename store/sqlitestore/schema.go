@@ -1,6 +1,9 @@
 package sqlitestore
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // applicationID marks a file as ours: "Brdk".
 const applicationID = 0x4272646b
@@ -97,7 +100,11 @@ var schema1 = []string{
 
 // migrate brings the database to this schema, or says why it cannot.
 func (s *Store) migrate(c *conn) error {
-	version, err := s.checkSchema(c)
+	var version int64
+	err := c.moment(func() (err error) { // in one moment: another process may be making the tables
+		version, err = s.checkSchema(c)
+		return err
+	})
 	if err != nil || version == schemaVersion || s.opts.ReadOnly {
 		return err
 	}
@@ -158,13 +165,30 @@ func (s *Store) checkSchema(c *conn) (int64, error) {
 			Path: s.path, Op: "open", Kind: ErrNewerSchema, Err: fmt.Errorf("it has schema %d and this program knows schemas up to %d", version, schemaVersion),
 			Hint: "use a later version of this program, or another database",
 		}
-	case version < schemaVersion && s.opts.ReadOnly:
+	case version == schemaVersion:
+		return version, c.checkTables()
+	case version < 1:
+		return 0, damaged("the file is ours and has schema %d", version)
+	case s.opts.ReadOnly:
 		return 0, &Error{
 			Path: s.path, Op: "open", Kind: ErrReadOnly, Err: fmt.Errorf("it has schema %d and must be migrated to %d", version, schemaVersion),
 			Hint: "open it once for writing",
 		}
 	}
 	return version, nil
+}
+
+// checkTables finds out whether the tables are those that this package makes. Others may stand beside them.
+func (c *conn) checkTables() error {
+	args := make([]any, len(schema1))
+	for i, statement := range schema1 {
+		args[i] = statement
+	}
+	n, err := c.number("SELECT count(*) FROM sqlite_schema WHERE sql IN (?"+strings.Repeat(", ?", len(args)-1)+")", args...)
+	if err == nil && n < int64(len(args)) {
+		err = damaged("%d of %d tables and indexes are not as they were made", int64(len(args))-n, len(args))
+	}
+	return err
 }
 
 // checkEmpty refuses to read an empty file as a database: there is nothing to show and nobody may make the tables.
@@ -214,7 +238,8 @@ func (s *Store) setUp(c *conn) error {
 		{"wal_autocheckpoint", "4000", "4000"}, // 16 MB: a hot page is copied into the file once, not once per 4 MB
 		{"journal_size_limit", "67108864", "67108864"},
 	} {
-		if err := c.pragma(p[0], p[1], p[2]); err != nil {
+		// SQLite does not wait itself where two connections turn the same new file to WAL.
+		if err := s.patiently(func() error { return c.pragma(p[0], p[1], p[2]) }); err != nil {
 			return err
 		}
 	}

@@ -225,12 +225,8 @@ func steps(ctx context.Context, path string) error {
 		return err
 	}
 	counted := &counting{Store: s}
-	one := burdock.Do("one", func(context.Context, struct{}) (struct{ X int }, error) { return struct{ X int }{1}, nil })
-	two := burdock.Do("two", func(context.Context, struct{ X int }) (struct{ Y int }, error) { return struct{ Y int }{2}, nil })
-	g, err := burdock.NewGraph("steps", one.To(two))
-	if err != nil {
-		return err
-	}
+	nothing := func(context.Context, burdock.None) (burdock.None, error) { return burdock.None{}, nil }
+	g := burdock.MustGraph("steps", burdock.Chain(burdock.Func("one", nothing), burdock.Func("two", nothing)))
 	for _, id := range []string{"warm", "r"} {
 		app, err := burdock.New(ctx, g, &burdock.Options{ID: id, Cascade: burdock.Cascade{Store: counted}})
 		if err != nil {
