@@ -295,8 +295,12 @@ func (a *App) upToDate(ctx context.Context, epoch int64) error {
 	case a.fresh && epoch == 1:
 		a.fresh = false
 		return nil
-	case a.fresh:
-		return fmt.Errorf("application %q: %w; use Resume or Open to go on with it", a.tree.root, ErrExists)
+	case a.fresh: // somebody claimed the id; what counts is whether anything was saved
+		if err := a.absent(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+		a.fresh = false
+		return nil
 	}
 	a.tree.discard() // another owner goes on from what was saved
 	err := a.reload(ctx)

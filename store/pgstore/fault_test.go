@@ -124,7 +124,7 @@ func proxied(t *testing.T, opts *pgstore.Options) (*pgstore.Store, *pgtest.Proxy
 
 func TestP5_ACommitOfUnknownOutcomeIsResolved(t *testing.T) {
 	for name, fault := range map[string]pgtest.Fault{
-		"nothing reached the server":            {Forward: -1 << 20},
+		"nothing reached the server":            {None: true},
 		"a part reached the server":             {Forward: 1},
 		"all reached the server":                {Forward: -1},
 		"all reached it, the client waits":      {Forward: -1, Stall: true},
@@ -136,9 +136,6 @@ func TestP5_ACommitOfUnknownOutcomeIsResolved(t *testing.T) {
 				t.Fatal(err)
 			}
 			fault.Trigger = []byte("marked text")
-			if fault.Forward < -1 {
-				fault.Forward = 0
-			}
 			met := p.Break(fault)
 			if err := s.Save(t.Context(), burdock.Fence{Root: "r", Epoch: 1}, []burdock.Checkpoint{step("r", 1, "marked text"), branch(1)}); err != nil {
 				t.Errorf("Save: %v", err)
@@ -167,7 +164,7 @@ func closed() chan struct{} {
 func TestP5_WhatACutSessionWasSentNeverArrivesLater(t *testing.T) {
 	s, p := proxied(t, &pgstore.Options{Schema: fresh()})
 	hold := make(chan struct{})
-	met := p.Break(pgtest.Fault{Trigger: []byte("old text"), Forward: 0, Hold: hold})
+	met := p.Break(pgtest.Fault{Trigger: []byte("old text"), None: true, Hold: hold})
 	fence := burdock.Fence{Root: "r", Epoch: 1}
 	if err := s.Save(t.Context(), fence, []burdock.Checkpoint{step("r", 1, "old text")}); err != nil {
 		t.Fatal(err)
@@ -235,17 +232,17 @@ func TestP4_ACutCommitIsAcknowledgedThoughAnotherOwnerHasCome(t *testing.T) {
 }
 
 func TestP3_AClaimOfUnknownOutcomeHasItsOwnEpoch(t *testing.T) {
-	for _, forward := range []int{0, -1} {
+	for _, none := range []bool{true, false} {
 		s, p := proxied(t, &pgstore.Options{Schema: fresh()})
 		for i := range 3 { // the first makes the connection know the statement
 			root := fmt.Sprintf("another root %d", i)
-			p.Break(pgtest.Fault{Trigger: []byte(root), Forward: forward})
+			p.Break(pgtest.Fault{Trigger: []byte(root), None: none, Forward: -1})
 			c, err := s.Claim(t.Context(), root)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got := c.Fence().Epoch; got != 1 {
-				t.Errorf("forward %d: got epoch %d, want 1", forward, got)
+				t.Errorf("with None %v: got epoch %d, want 1", none, got)
 			}
 			release(t, c)
 		}

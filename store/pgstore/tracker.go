@@ -137,7 +137,7 @@ func (b *buffer) giveBack(list []pending, err error) {
 		return
 	}
 	for i := range list {
-		list[i].again = false
+		list[i].again = list[i].again || cut(err)
 	}
 	b.mu.Lock()
 	b.list = append(list, b.list...)

@@ -101,9 +101,11 @@ var schema1 = []string{
 // migrate brings the database to this schema, or says why it cannot.
 func (s *Store) migrate(c *conn) error {
 	var version int64
-	err := c.moment(func() (err error) { // in one moment: another process may be making the tables
-		version, err = s.checkSchema(c)
-		return err
+	err := s.patiently(func() error {
+		return c.moment(func() (err error) { // in one moment: another process may be making the tables
+			version, err = s.checkSchema(c)
+			return err
+		})
 	})
 	if err != nil || version == schemaVersion || s.opts.ReadOnly {
 		return err

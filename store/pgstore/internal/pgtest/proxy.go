@@ -23,7 +23,8 @@ type Proxy struct {
 // A Fault is what a Proxy does to one connection, the next one that sends Trigger.
 type Fault struct {
 	Trigger []byte        // what the client must send
-	Forward int           // how many bytes of that message and what follows reach the server; negative means all
+	Forward int           // how many bytes from the trigger on reach the server; negative means all
+	None    bool          // nothing of the whole message that holds it does
 	Answer  bool          // whether the server's answer reaches the client
 	Hold    chan struct{} // when not nil, the rest is forwarded when it is closed, whether or not the client is there
 	Stall   bool          // the client's connection stays open
@@ -152,7 +153,10 @@ func (w *wire) breakAt(f *Fault, data []byte, at int) {
 	w.mute = !f.Answer
 	w.mu.Unlock()
 	part := len(data)
-	if f.Forward >= 0 {
+	switch {
+	case f.None:
+		part = 0
+	case f.Forward >= 0:
 		part = min(len(data), at+f.Forward)
 	}
 	_, _ = w.server.Write(data[:part])
@@ -169,7 +173,7 @@ func (w *wire) breakAt(f *Fault, data []byte, at int) {
 		_, _ = io.Copy(io.Discard, w.client) // until the proxy or the client ends it
 		return
 	}
-	if f.Forward < 0 { // the server reads all before it sees the end
+	if f.Forward < 0 && !f.None { // the server reads all before it sees the end
 		if u, ok := w.server.(*net.UnixConn); ok {
 			_ = u.CloseWrite()
 		}
