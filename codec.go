@@ -22,14 +22,14 @@ func (c Codec[T]) addTo(p *graphParts) {
 		Version: c.Version,
 		Encode: func(v reflect.Value) ([]byte, error) {
 			if c.Encode == nil {
-				return nil, fmt.Errorf("Codec[%s] has no Encode", t)
+				return nil, fmt.Errorf("the Codec[%s] has no Encode", t)
 			}
-			value, _ := v.Interface().(T) // a nil interface is no T to Go, but the zero T to us
+			value, _ := reflect.TypeAssert[T](v) // a nil interface is no T to Go, but the zero T to us
 			return c.Encode(value)
 		},
 		Decode: func(data []byte, into reflect.Value) error {
 			if c.Decode == nil {
-				return fmt.Errorf("Codec[%s] has no Decode", t)
+				return fmt.Errorf("the Codec[%s] has no Decode", t)
 			}
 			v, err := c.Decode(data)
 			if err == nil {

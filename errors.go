@@ -66,7 +66,7 @@ type PanicError struct {
 var ErrGoexit = errors.New("runtime.Goexit was called")
 
 func (e *PanicError) Error() string {
-	if e.Value == ErrGoexit {
+	if e.Value == any(ErrGoexit) {
 		return e.Where + " called runtime.Goexit"
 	}
 	return fmt.Sprintf("%s panicked: %v", e.Where, e.Value)

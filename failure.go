@@ -91,7 +91,7 @@ func errorText(err error) string { return validUTF8(fmt.Sprintf("%v", err)) }
 // typeName names the innermost error that is not one of our own wrappers.
 func typeName(err error) string {
 	for {
-		switch e := err.(type) {
+		switch e := err.(type) { //nolint:errorlint // It takes wrappers off one by one.
 		case *StepError:
 			err = e.Err
 		case *BranchError:

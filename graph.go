@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/burdock-go/burdock/internal/bind"
@@ -252,12 +253,7 @@ func ByName(name string) Selector { return byName(name) }
 type byTag string
 
 func (t byTag) selects(a *Action) bool {
-	for _, tag := range a.tags {
-		if tag == string(t) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(a.tags, string(t))
 }
 func (t byTag) String() string { return "tag " + string(t) }
 

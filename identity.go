@@ -79,7 +79,7 @@ func (b *branch) fingerprint() string {
 	}
 	writeParts(h, b.plan.bindings())
 	for _, u := range b.plan.plan.inputList {
-		if v, event, ok := b.known.find(u.name); ok && !u.secret && !(event && b.visit.answered(u.name)) {
+		if v, event, ok := b.known.find(u.name); ok && !u.secret && (!event || !b.visit.answered(u.name)) {
 			add("input", u.name, v, u.codec.Encode)
 		}
 	}

@@ -10,12 +10,12 @@ import (
 
 // stepContext is the context of one attempt. It carries what Info, Span, Attr and emit need.
 type stepContext struct {
-	context.Context
-	of      *member
-	action  string
-	seq     int64
-	attempt int
-	over    atomic.Bool // the attempt has ended; what a leaked function still does is refused
+	context.Context //nolint:containedctx // it is one
+	of              *member
+	action          string
+	seq             int64
+	attempt         int
+	over            atomic.Bool // the attempt has ended; what a leaked function still does is refused
 }
 
 type stepKey struct{}

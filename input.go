@@ -37,7 +37,7 @@ func Given(windows ...any) Inputs {
 		in.errs = append(in.errs, wrapAll("Given", errs)...)
 		for i := range w.Fields {
 			f := &w.Fields[i]
-			if fv := f.Value(v); f.Input && !(f.Optional && fv.IsZero()) {
+			if fv := f.Value(v); f.Input && (!f.Optional || !fv.IsZero()) {
 				in.values = append(in.values, givenInput{f.Name, fv.Interface()})
 			}
 		}
@@ -124,9 +124,7 @@ func (v values) without(names []string) values {
 // copied returns a set that may be written to.
 func (v values) copied() values {
 	out := values{}
-	for name, value := range v {
-		out[name] = value
-	}
+	maps.Copy(out, v)
 	return out
 }
 

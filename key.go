@@ -33,7 +33,7 @@ func (k Key[T]) Get(s State) (T, bool) {
 	if !v.set() || v.v.Type() != reflect.TypeFor[T]() {
 		return zero, false
 	}
-	value, _ := v.v.Interface().(T) // a nil interface is no T to Go, but the zero T to us
+	value, _ := reflect.TypeAssert[T](v.v) // a nil interface is no T to Go, but the zero T to us
 	return value, true
 }
 

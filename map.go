@@ -19,7 +19,7 @@ const (
 	defaultMaxWaiting  = 10_000
 )
 
-// Unlimited, as MapOptions.Limit, lets all branches of a map live at once.
+// Unlimited as MapOptions.Limit lets all branches of a map live at once.
 const Unlimited = -1
 
 // MapOptions say how a parallel action runs its branches. Nil is fine.

@@ -131,7 +131,7 @@ func TestPanicsAndGoexit(t *testing.T) {
 						if end == "goexit" {
 							want = burdock.ErrGoexit
 						}
-						if p.Value != want {
+						if p.Value != any(want) {
 							t.Errorf("value %v", p.Value)
 						}
 					}

@@ -276,7 +276,7 @@ func TestI3_AnswerSurvivesCrash(t *testing.T) {
 		if n := len(branchRecords(t, store, burdock.Ref{App: "app", Seq: 1})); n != 3 {
 			t.Errorf("after %d saves: %d branches, want 3", left, n)
 		}
-		for _, line := range strings.Fields(log.take()) {
+		for line := range strings.FieldsSeq(log.take()) {
 			if strings.HasPrefix(line, "begin:") || strings.HasPrefix(line, "say:") {
 				t.Errorf("after %d saves: %s ran again", left, line)
 			}

@@ -135,12 +135,12 @@ func (p *randomPlan) leaf() burdock.Runnable {
 			if i < p.steps-1 {
 				return twigOut{in.Name}, nil
 			}
-			switch fate := p.strike(in.Name); {
-			case fate == "panic":
+			switch p.strike(in.Name) {
+			case "panic":
 				panic("no")
-			case fate == "goexit":
+			case "goexit":
 				runtime.Goexit()
-			case fate == "fail":
+			case "fail":
 				return twigOut{}, errors.New("no")
 			}
 			return twigOut{in.Name}, nil

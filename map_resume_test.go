@@ -271,7 +271,8 @@ func TestM13_ChangedSequence(t *testing.T) {
 	say := burdock.Func("say", func(_ context.Context, in struct {
 		Name string `state:"name"`
 		V    int    `state:"v"`
-	}) (twigOut, error) {
+	},
+	) (twigOut, error) {
 		ran.add(in.Name)
 		if in.Name == kill {
 			return twigOut{}, errors.New("killed")
@@ -305,18 +306,42 @@ func TestM13_ChangedSequence(t *testing.T) {
 		want string
 		are  string
 	}{
-		{"the same", []item{{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}, {"e", 1}}, "d e", "a1 b1 c1 d1 e1",
-			"a:completed b:completed c:completed d:completed e:completed"},
-		{"one changed", []item{{"a", 1}, {"b", 2}, {"c", 1}}, "b", "a1 b2 c1",
-			"a:completed b+:completed b:superseded c:completed d:superseded"},
-		{"another order", []item{{"c", 1}, {"a", 1}, {"d", 1}, {"b", 1}}, "d", "c1 a1 d1 b1",
-			"a:completed b:completed c:completed d:completed"},
-		{"one removed", []item{{"a", 1}, {"c", 1}}, "", "a1 c1",
-			"a:completed b:superseded c:completed d:superseded"},
-		{"many before", []item{{"v", 1}, {"w", 1}, {"x", 1}, {"y", 1}, {"z", 1}, {"b", 1}}, "v w x y z", "v1 w1 x1 y1 z1 b1",
-			"a:superseded b:completed c:superseded d:superseded v:completed w:completed x:completed y:completed z:completed"},
-		{"many before one that failed", []item{{"v", 1}, {"w", 1}, {"x", 1}, {"y", 1}, {"z", 1}, {"d", 1}}, "v w x y z d", "v1 w1 x1 y1 z1 d1",
-			"a:superseded b:superseded c:superseded d:completed v:completed w:completed x:completed y:completed z:completed"},
+		{
+			"the same",
+			[]item{{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}, {"e", 1}},
+			"d e", "a1 b1 c1 d1 e1",
+			"a:completed b:completed c:completed d:completed e:completed",
+		},
+		{
+			"one changed",
+			[]item{{"a", 1}, {"b", 2}, {"c", 1}},
+			"b", "a1 b2 c1",
+			"a:completed b+:completed b:superseded c:completed d:superseded",
+		},
+		{
+			"another order",
+			[]item{{"c", 1}, {"a", 1}, {"d", 1}, {"b", 1}},
+			"d", "c1 a1 d1 b1",
+			"a:completed b:completed c:completed d:completed",
+		},
+		{
+			"one removed",
+			[]item{{"a", 1}, {"c", 1}},
+			"", "a1 c1",
+			"a:completed b:superseded c:completed d:superseded",
+		},
+		{
+			"many before",
+			[]item{{"v", 1}, {"w", 1}, {"x", 1}, {"y", 1}, {"z", 1}, {"b", 1}},
+			"v w x y z", "v1 w1 x1 y1 z1 b1",
+			"a:superseded b:completed c:superseded d:superseded v:completed w:completed x:completed y:completed z:completed",
+		},
+		{
+			"many before one that failed",
+			[]item{{"v", 1}, {"w", 1}, {"x", 1}, {"y", 1}, {"z", 1}, {"d", 1}},
+			"v w x y z d", "v1 w1 x1 y1 z1 d1",
+			"a:superseded b:superseded c:superseded d:completed v:completed w:completed x:completed y:completed z:completed",
+		},
 		{"none", nil, "", "", "a:superseded b:superseded c:superseded d:superseded"},
 	}
 	for _, test := range tests {
@@ -522,7 +547,7 @@ func TestM16_FailuresAsResults(t *testing.T) {
 	wantWords(t, got, err, "a x! b")
 	wantEqual(t, "ran", ran.take(), "b")
 
-	for n := 0; n < 6; n++ {
+	for n := range 6 {
 		fail, reject = true, true
 		store = memory()
 		_, err = r.runWith(t.Context(), t, stored(store, nil))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // Raw makes an action of a function on whole states: the escape for actions whose keys are known at run time only. It
@@ -12,7 +13,7 @@ import (
 func Raw(name string, reads, writes []AnyKey, f func(context.Context, State) (State, error)) *Action {
 	s := &spec{raw: &rawSpec{reads: reads, writes: writes, f: f}}
 	a := newAction(name, s, f == nil)
-	for _, k := range append(reads[:len(reads):len(reads)], writes...) {
+	for _, k := range slices.Concat(reads, writes) {
 		if k == nil {
 			a.failed("a nil key")
 		}

@@ -119,7 +119,7 @@ func (v *visit) take(order fan.Order) (delivery, bool) {
 // problem implements feed.
 func (v *visit) problem() error {
 	cause := v.fan.Cause()
-	if cause == nil || cause == ErrSibling {
+	if cause == nil || errors.Is(cause, ErrSibling) {
 		return v.mapError()
 	}
 	return fromOutside(cause)

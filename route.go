@@ -81,7 +81,7 @@ func Eq[T comparable](key Key[T], v T) *Condition {
 		if !s.set() {
 			return false
 		}
-		value, _ := s.v.Interface().(T) // a nil interface is no T to Go
+		value, _ := reflect.TypeAssert[T](s.v) // a nil interface is no T to Go
 		return value == v
 	}
 	return c

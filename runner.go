@@ -76,8 +76,8 @@ type member struct {
 type current struct {
 	node     *planNode
 	att      *attempt
-	own      attempt // att points here unless Options.Grace is set
-	ctx      context.Context
+	own      attempt            // att points here unless Options.Grace is set
+	ctx      context.Context    //nolint:containedctx // of the run; it lives as long as the step
 	cancel   context.CancelFunc // of the Timeout
 	given    gathered
 	inputs   []InputRecord
@@ -121,7 +121,7 @@ func (m *member) branchIndex() int64 {
 
 // An attempt is one try of a step, and what an action's function is called with.
 type attempt struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // the function's; it lives as long as the attempt
 	run     *runner
 	node    *planNode
 	state   State

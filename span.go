@@ -7,8 +7,8 @@ import (
 
 // spanContext is a context inside a span.
 type spanContext struct {
-	context.Context
-	id int64
+	context.Context //nolint:containedctx // it is one
+	id              int64
 }
 
 type spanKey struct{}

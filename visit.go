@@ -32,7 +32,7 @@ type visit struct {
 	seq    int64
 	id     string // of the application that run advances, if records or events need it
 	par    *parallel
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // of all branches; it lives as long as the visit
 	cancel context.CancelCauseFunc
 	fan    *fan.Fan[branch]
 	next   func() (task, error, bool)
@@ -210,7 +210,7 @@ func (v *visit) failed(b *branch) {
 func (v *visit) count(b *branch, join int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.fails = append(v.fails, failedBranch{join, b.err.(*BranchError)})
+	v.fails = append(v.fails, failedBranch{join, b.err.(*BranchError)}) //nolint:errorlint // settle made it
 }
 
 // reduce runs the user's function, and leaves it behind if it ignores its cancellation for longer than Grace.
@@ -294,14 +294,14 @@ func (v *visit) end(out reflect.Value, err error) (reflect.Value, error) {
 		return out, fatal
 	}
 	switch cause := v.fan.Cause(); {
-	case cause == ErrNotNeeded && err == nil:
+	case errors.Is(cause, ErrNotNeeded) && err == nil:
 		return out, v.tidy(drained)
-	case cause == ErrNotNeeded:
+	case errors.Is(cause, ErrNotNeeded):
 		return out, err
-	case cause == ErrSuspended && !isBroken(err):
+	case errors.Is(cause, ErrSuspended) && !isBroken(err):
 		v.run.pending = v.pending
 		return out, errWaiting
-	case cause == ErrSibling:
+	case errors.Is(cause, ErrSibling):
 		cause = v.mapError()
 		fallthrough
 	default:
@@ -336,7 +336,7 @@ func (v *visit) leaks() []error {
 	if v.lost != nil {
 		errs = append(errs, v.lost)
 	}
-	if v.fan.Cause() == ErrSibling {
+	if errors.Is(v.fan.Cause(), ErrSibling) {
 		return errs // the MapError names the branches
 	}
 	for _, f := range v.fails {

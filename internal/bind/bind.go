@@ -3,6 +3,7 @@ package bind
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -97,7 +98,7 @@ func (r *reader) errorf(format string, args ...any) {
 func (r *reader) structFields(t reflect.Type, index []int, path string) {
 	for i := range t.NumField() {
 		sf := t.Field(i)
-		at := append(index[:len(index):len(index)], i)
+		at := append(slices.Clip(index), i)
 		name := path + sf.Name
 		_, state := sf.Tag.Lookup("state")
 		_, input := sf.Tag.Lookup("input")

@@ -24,7 +24,7 @@ func KeyType(t reflect.Type) bool {
 // KeyText returns the text of a key value, which is addressable and of a type that KeyType allows. A text marshaler's
 // word goes before the kind of its type.
 func KeyText(v reflect.Value) (string, error) {
-	if m, ok := v.Addr().Interface().(encoding.TextMarshaler); ok {
+	if m, ok := reflect.TypeAssert[encoding.TextMarshaler](v.Addr()); ok {
 		if v.Kind() == reflect.Pointer && v.IsNil() {
 			return "", fmt.Errorf("the key is a nil %s", v.Type())
 		}

@@ -335,13 +335,24 @@ func TestRefusalsAreDeserved(t *testing.T) {
 	}
 	now := time.Now().UTC()
 	for _, v := range []any{
-		struct{ F any }{1}, struct{ a int }{1}, struct{ S *[]int }{new([]int)}, struct {
+		struct{ F any }{1},
+		struct{ a int }{1},
+		struct{ S *[]int }{new([]int)},
+		struct {
 			S []int `json:",omitempty"`
-		}{[]int{}}, noted{now, "lost"}, struct{ F struct{ time.Time } }{struct{ time.Time }{now}}, struct {
+		}{[]int{}},
+		noted{now, "lost"},
+		struct{ F struct{ time.Time } }{struct{ time.Time }{now}},
+		struct {
 			Inner
 			B int
-		}{Inner{1, 2}, 3}, struct{ *Options }{&Options{}}, json.Number(""), map[string]hidden{"a": {1}},
-		map[rawInText]int{"a": 1}, inlined{Note: "lost"}, genericNoted[int]{V: 1},
+		}{Inner{1, 2}, 3},
+		struct{ *Options }{&Options{}},
+		json.Number(""),
+		map[string]hidden{"a": {1}},
+		map[rawInText]int{"a": 1},
+		inlined{Note: "lost"},
+		genericNoted[int]{V: 1},
 	} {
 		back := reflect.New(reflect.TypeOf(v))
 		data, err := json.Marshal(v)

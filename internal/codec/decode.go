@@ -115,7 +115,7 @@ func (c *Type) readMap(data []byte, v reflect.Value) error {
 
 // readKey is the inverse of keyText.
 func readKey(text string, k reflect.Value) error {
-	if u, ok := k.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](k.Addr()); ok {
 		return here(u.UnmarshalText([]byte(text)))
 	}
 	if k.Kind() == reflect.String {

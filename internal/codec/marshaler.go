@@ -115,8 +115,7 @@ func isPromoted(t reflect.Type, name string) bool {
 
 // embedsMethod reports whether an embedded field of t has the method.
 func embedsMethod(t reflect.Type, name string) bool {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if !f.Anonymous {
 			continue
 		}

@@ -17,9 +17,15 @@ func TestValidAgreesWithEncode(t *testing.T) {
 	loop := &tree{}
 	loop.Kids = []*tree{loop}
 	for _, v := range []any{
-		1, "a", "a\xff", 1.5, math.NaN(), []string{"a", "\xff"}, map[string]int{"\xff": 1},
-		inner{F: math.Inf(1)}, inner{M: map[string]string{"k": "\xff"}}, inner{}, []inner{{}, {F: math.NaN()}},
-		[]byte("\xff"), &inner{}, (*inner)(nil), *loop, tree{Kids: []*tree{{}, {}}},
+		1, "a", "a\xff", 1.5, math.NaN(),
+		[]string{"a", "\xff"},
+		map[string]int{"\xff": 1},
+		inner{F: math.Inf(1)},
+		inner{M: map[string]string{"k": "\xff"}},
+		inner{},
+		[]inner{{}, {F: math.NaN()}},
+		[]byte("\xff"), &inner{}, (*inner)(nil), *loop,
+		tree{Kids: []*tree{{}, {}}},
 	} {
 		rv := reflect.New(reflect.TypeOf(v)).Elem()
 		rv.Set(reflect.ValueOf(v))

@@ -55,22 +55,39 @@ func (s *Store) Claim(ctx context.Context, root string) (burdock.Claim, error) {
 	if err := s.take(ctx, c); err != nil {
 		return nil, s.fail("claim", err)
 	}
-	return c, s.claims.add(c)
+	if err := s.claims.add(c); err != nil { // closed meanwhile; the lease ends by itself
+		return nil, err
+	}
+	return c, nil
 }
 
-// take fills in the epoch, or fails.
+// take fills in the epoch, or fails. A commit of unknown outcome is decided first: it is this claim's if the lease is, and
+// then the epoch must not grow again, since 1 says that nobody was there before.
 func (s *Store) take(ctx context.Context, c *claim) error {
-	err := retry(ctx, func() error { return s.tryTake(ctx, c) })
-	if err != nil && !cut(err) && ctx.Err() != nil {
-		return ctx.Err()
-	}
 	detached, cancel := s.detached(ctx)
 	defer cancel()
-	if cut(err) {
-		err = retry(detached, func() error { return s.resolveTake(detached, c) })
+	unsure := false
+	try := func(ctx context.Context) error {
+		if unsure {
+			if found, err := s.taken(ctx, c); err != nil || found {
+				return err
+			}
+		}
+		err := s.tryTake(ctx, c)
+		unsure = cut(err)
+		return err
 	}
-	if err == nil && c.fence.Epoch == 0 {
-		err = s.conflict(detached, c.fence.Root)
+	err := retry(ctx, func() error { return try(ctx) })
+	if err != nil && unsure {
+		if err = retry(detached, func() error { return try(detached) }); err != nil && unsure {
+			err = &cutError{err}
+		}
+	}
+	switch {
+	case err != nil && !unsure && ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil && c.fence.Epoch == 0:
+		return s.conflict(detached, c.fence.Root)
 	}
 	return err
 }
@@ -78,33 +95,12 @@ func (s *Store) take(ctx context.Context, c *claim) error {
 // tryTake takes the lease; the epoch stays 0 if a living owner has it.
 func (s *Store) tryTake(ctx context.Context, c *claim) error {
 	c.fence.Epoch, c.renewed = 0, time.Now()
-	err := s.transaction(ctx, durably, func(b *pgx.Batch) {
+	return s.transaction(ctx, durably, func(b *pgx.Batch) {
 		b.Queue(s.sql(take), []byte(c.fence.Root), c.owner, []byte(holder()), s.opts.Lease.Microseconds()).Query(func(rows pgx.Rows) error {
 			_, err := pgx.ForEachRow(rows, []any{&c.fence.Epoch}, func() error { return nil })
 			return err
 		})
 	})
-	if cut(err) {
-		err = s.resolveTake(ctx, c)
-	}
-	return err
-}
-
-// resolveTake decides a claim whose commit was cut: it is this one's if the lease is, and then its epoch must not grow
-// again, since 1 says that nobody was there before.
-func (s *Store) resolveTake(ctx context.Context, c *claim) error {
-	if found, err := s.taken(ctx, c); err != nil || found {
-		return cutIf(err)
-	}
-	return s.tryTake(ctx, c)
-}
-
-// cutIf keeps an error what it is, a commit of unknown outcome.
-func cutIf(err error) error {
-	if err == nil || cut(err) {
-		return err
-	}
-	return &cutError{err}
 }
 
 // taken looks whether a claim whose commit was cut is this one's.

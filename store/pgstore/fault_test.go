@@ -249,6 +249,28 @@ func TestP3_AClaimOfUnknownOutcomeHasItsOwnEpoch(t *testing.T) {
 	}
 }
 
+// The claim was committed, the answer was lost, and for a while nobody can be asked.
+func TestP3_AClaimThatCannotBeResolvedAtOnceIsNoConflict(t *testing.T) {
+	s, p := proxied(t, &pgstore.Options{Schema: fresh()})
+	for i := range 2 { // the first makes the connection know the statement
+		root := fmt.Sprintf("another root %d", i)
+		met := p.Break(pgtest.Fault{Trigger: []byte(root), Forward: -1, Refuse: true})
+		go func() {
+			<-met
+			time.Sleep(200 * time.Millisecond)
+			p.Admit()
+		}()
+		c, err := s.Claim(t.Context(), root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Fence().Epoch; got != 1 {
+			t.Errorf("got epoch %d, want 1", got)
+		}
+		release(t, c)
+	}
+}
+
 func TestP4_AProcessThatStoppedInATransactionBlocksNobody(t *testing.T) {
 	schema := fresh()
 	s, p := proxied(t, &pgstore.Options{Schema: schema})

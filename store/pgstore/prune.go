@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,8 +28,8 @@ func (s *Store) Prune(ctx context.Context, p burdock.Prune) (done burdock.Pruned
 	if err != nil {
 		return done, err
 	}
-	for i := len(roots) - 1; i >= 0; i-- {
-		f := &forgetting{store: s, root: roots[i], dry: p.DryRun}
+	for _, root := range slices.Backward(roots) {
+		f := &forgetting{store: s, root: root, dry: p.DryRun}
 		switch err := f.run(ctx); {
 		case errors.Is(err, errStays):
 		case err != nil && ctx.Err() != nil:
@@ -36,7 +37,7 @@ func (s *Store) Prune(ctx context.Context, p burdock.Prune) (done burdock.Pruned
 		case err != nil:
 			return done, s.fail("prune", err)
 		default:
-			done.Roots = append(done.Roots, roots[i].name)
+			done.Roots = append(done.Roots, root.name)
 			done.Checkpoints += f.size.Checkpoints
 			done.Events += f.size.Events
 			done.Bytes += f.size.Bytes
@@ -124,12 +125,14 @@ func (f *forgetting) run(ctx context.Context) error {
 func (f *forgetting) resolve(ctx context.Context, err error) error {
 	s := f.store
 	var epoch int64
-	if e := s.settle(ctx); e != nil {
-		return err
-	}
-	e := s.pool.QueryRow(ctx, s.sql(`SELECT epoch FROM burdock.fence WHERE root = $1`), []byte(f.root.name)).Scan(&epoch)
+	unknown := retry(ctx, func() error {
+		if err := s.settle(ctx); err != nil {
+			return err
+		}
+		return s.pool.QueryRow(ctx, s.sql(`SELECT epoch FROM burdock.fence WHERE root = $1`), []byte(f.root.name)).Scan(&epoch)
+	})
 	switch {
-	case e != nil:
+	case unknown != nil:
 		return err
 	case epoch >= f.epoch:
 		return nil

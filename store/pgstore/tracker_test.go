@@ -164,7 +164,10 @@ func TestEventsGoOnAfterAPosition(t *testing.T) {
 	if len(got) != 701 || got[0].Seq != 1 || got[0].N != 700 {
 		t.Errorf("got %d events from %+v on, want 701 from step 1, number 700", len(got), got[0])
 	}
-	for range s.Events(t.Context(), "r", pgstore.Position{}) {
+	for _, err := range s.Events(t.Context(), "r", pgstore.Position{}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	if got := len(events(t, s, "nobody", pgstore.Position{})); got != 0 {

@@ -233,15 +233,18 @@ func (s *Store) queueRows(b *pgx.Batch, t *content) {
 
 // present reports whether every record of sv is there as it was written.
 func (s *Store) present(ctx context.Context, sv *save) (bool, error) {
-	if err := s.settle(ctx); err != nil {
-		return false, err
-	}
 	c := &contentOf([]*save{sv}).checkpoints
-	var n int
+	n := 0
 	err := retry(ctx, func() error {
-		return s.pool.QueryRow(ctx, s.sql(`SELECT count(*) FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[]) v(name, seq, kind, body)
-			JOIN burdock.app a ON a.name = v.name JOIN burdock.checkpoint c ON (c.app, c.seq, c.kind) = (a.id, v.seq, v.kind) AND c.body = v.body`),
-			c.name, c.seq, c.kind, c.body).Scan(&n)
+		if err := s.settle(ctx); err != nil {
+			return err
+		}
+		return s.query(ctx, func(rows pgx.Rows) error {
+			_, err := pgx.ForEachRow(rows, []any{&n}, func() error { return nil })
+			return err
+		}, `SELECT count(*) FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[]) v(name, seq, kind, body)
+			JOIN burdock.app a ON a.name = v.name JOIN burdock.checkpoint c ON (c.app, c.seq, c.kind) = (a.id, v.seq, v.kind) AND c.body = v.body`,
+			c.name, c.seq, c.kind, c.body)
 	})
 	return n == len(c.name), err
 }

@@ -34,7 +34,7 @@ func child(mode string) error {
 	case "few":
 		return few(ctx, path, 1)
 	case "stubborn":
-		return few(ctx, path, 6)
+		return few(ctx, path, 60)
 	case "steps":
 		return steps(ctx, path)
 	}

@@ -63,12 +63,12 @@ func (s *Store) Relaxed() burdock.Store { return &relaxed{s} }
 
 // Save implements burdock.Store.
 func (r *relaxed) Save(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint) error {
-	return r.Store.save(ctx, fence, batch, nil, true)
+	return r.save(ctx, fence, batch, nil, true)
 }
 
 // SaveJournal implements burdock.Journal.
 func (r *relaxed) SaveJournal(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint, events []burdock.Event) error {
-	return r.Store.save(ctx, fence, batch, events, true)
+	return r.save(ctx, fence, batch, events, true)
 }
 
 // synchronize sets how the next commit of the writing connection is synced: not at all if every save of the batch is

@@ -31,3 +31,9 @@ func ownerLives(path string) (bool, error) {
 func isReadOnly(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, os.ErrPermission)
 }
+
+// mayWrite asks the system whether this process may write a file or folder, without opening it.
+func mayWrite(path string) error {
+	const forWriting = 2
+	return syscall.Access(path, forWriting)
+}

@@ -116,6 +116,11 @@ func (s *Store) open() error {
 		return err
 	}
 	c, err := s.dialWriter(full)
+	if code(err) == sqlite3.SQLITE_CANTOPEN { // also what SQLite says of a file system that is read-only
+		if why := errors.Join(mayWrite(s.path), mayWrite(filepath.Dir(s.path))); why != nil {
+			return s.fault(errors.Join(why, err))
+		}
+	}
 	if err != nil {
 		return err
 	}

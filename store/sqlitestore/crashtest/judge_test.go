@@ -106,9 +106,6 @@ func (j *journal) owner(process int) (owns bool) {
 
 // judge looks at what the processes have left behind.
 func (r *round) judge() {
-	if len(r.violations) > 0 {
-		return // what follows from it would only hide it
-	}
 	j := r.journal()
 	r.judgeEffects(j)
 	r.judgeReceived(j)
@@ -120,8 +117,8 @@ func (r *round) judgeEffects(j *journal) {
 	acked := map[string]ack{} // the first of each key
 	ackedBy := map[string]bool{}
 	for _, a := range j.acks {
-		if a.status != burdock.StatusCompleted {
-			continue
+		if a.status != burdock.StatusCompleted && (a.next == "" && r.plan.Reruns()) {
+			continue // a failure that may be tried again
 		}
 		if _, again := acked[a.key]; !again {
 			acked[a.key] = a
@@ -139,7 +136,7 @@ func (r *round) judgeEffects(j *journal) {
 		}
 		attempts[in] = e.attempt
 		if !e.ok {
-			if fails[in]++; fails[in] > mostFailures {
+			if fails[in]++; fails[in] > mostFailures && !r.plan.Reruns() {
 				r.violated("attempts", "%s has failed %d times in process %d", e.action, fails[in], e.process)
 			}
 			continue
@@ -153,7 +150,7 @@ func (r *round) judgeEffects(j *journal) {
 		}
 	}
 	for key, a := range acked {
-		if succeeded[key] == 0 && !parallel(a.action) {
+		if succeeded[key] == 0 && a.status == burdock.StatusCompleted && !parallel(a.action) {
 			r.violated("invented", "%s was acknowledged in process %d and has never succeeded", a.action, a.process)
 		}
 	}

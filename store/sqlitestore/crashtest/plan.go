@@ -241,6 +241,10 @@ func (g *generator) early(b *block, below *frame, how reduce) {
 	}
 }
 
+// Reruns reports whether a step that has failed for good may run again: a branch of a visit which failed, and is tried
+// again after a crash or by a Retry.
+func (p *Plan) Reruns() bool { return p.has(func(b *block) bool { return b.failFast }) }
+
 // dice returns a random number below n that follows from what it is about.
 func dice(n int, about ...any) int {
 	h := fnv.New64a()

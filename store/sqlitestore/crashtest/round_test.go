@@ -204,7 +204,9 @@ func (r *round) play() {
 		r.duel()
 	}
 	r.finish()
-	r.judge()
+	if len(r.violations) == 0 { // what follows from one would only hide it
+		r.judge()
+	}
 }
 
 // kill runs one process that is killed somewhere, unless it ends before.

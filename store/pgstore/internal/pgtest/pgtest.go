@@ -64,7 +64,7 @@ func programs() (string, error) {
 }
 
 func version(initdb string) int {
-	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(initdb)))) //nolint:errcheck // what has no number is oldest
+	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(initdb)))) // what has no number is oldest
 	return n
 }
 

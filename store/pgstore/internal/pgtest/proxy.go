@@ -15,9 +15,10 @@ type Proxy struct {
 	listener net.Listener
 	running  sync.WaitGroup
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-	fault *Fault
+	mu     sync.Mutex
+	conns  map[net.Conn]bool
+	fault  *Fault
+	refuse bool
 }
 
 // A Fault is what a Proxy does to one connection, the next one that sends Trigger.
@@ -28,6 +29,7 @@ type Fault struct {
 	Answer  bool          // whether the server's answer reaches the client
 	Hold    chan struct{} // when not nil, the rest is forwarded when it is closed, whether or not the client is there
 	Stall   bool          // the client's connection stays open
+	Refuse  bool          // from then on, until Admit, no connection is let through
 	Met     chan struct{} // closed when the trigger was met
 }
 
@@ -58,6 +60,24 @@ func (p *Proxy) Break(f Fault) <-chan struct{} {
 	return f.Met
 }
 
+// Admit ends a Fault's Refuse.
+func (p *Proxy) Admit() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuse = false
+}
+
+// dial connects to the server, unless connections are refused.
+func (p *Proxy) dial() (net.Conn, error) {
+	p.mu.Lock()
+	refuse := p.refuse
+	p.mu.Unlock()
+	if refuse {
+		return nil, net.ErrClosed
+	}
+	return dialServer(p.server)
+}
+
 // CutAll closes every connection.
 func (p *Proxy) CutAll() {
 	p.mu.Lock()
@@ -82,7 +102,7 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := dialServer(p.server)
+		server, err := p.dial()
 		if err != nil {
 			_ = client.Close()
 			continue
@@ -108,7 +128,7 @@ func (p *Proxy) met(data []byte) (*Fault, int) {
 		return nil, 0
 	}
 	f := p.fault
-	p.fault = nil
+	p.fault, p.refuse = nil, f.Refuse
 	return f, i
 }
 
