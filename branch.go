@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/burdock-go/burdock/internal/bind"
@@ -21,16 +22,16 @@ type branch struct {
 	sub    reflect.Value // the window it begins with
 	given  []slot        // its initial state
 	few    [2]slot       // given, if it is not longer: one allocation less
-	known  sources       // its inputs when it began
-	named  string        // the key, unless it is the index
-	parts  []string      // the key's parts, if there are several
+	known  *sources      // its inputs when it began
+	named  string        // the key, unless it is the index; of several parts it is the form of a path
+	joined bool          // named has several parts
 	index  int64
-	print  string // fingerprint, computed only for who is recorded or tracked
-	result []load
-	out    any // a *Res
+	print  string  // fingerprint, computed only for who is recorded or tracked
+	result *[]load // the plan's, or resolved for a State
+	out    any     // a *Res
 	err    error
 	status Status
-	began  time.Time
+	began  int64 // in nanoseconds since 1970, for who is tracked
 }
 
 // maxKey is the length in bytes that a key may have.
@@ -42,8 +43,8 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	b.plan = v.node.branches[t.run]
 	b.tree, b.member.plan, b.visit, b.branch = v.run.tree, b.plan.plan, v, b
 	b.sch = b.plan.sch
-	b.result = b.plan.result
-	b.known = v.given
+	b.result = &b.plan.result
+	b.known = &v.given
 	if b.plan.begin == nil {
 		if err := b.beginState(); err != nil {
 			return err
@@ -52,7 +53,7 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 		return err
 	}
 	b.run = runners.Get().(*runner)
-	b.run.member, b.run.sch, b.run.vals, b.run.next, b.run.sources = &b.member, b.sch, b.given, b.plan.plan.start, b.known
+	b.run.member, b.run.sch, b.run.vals, b.run.next, b.run.sources = &b.member, b.sch, b.given, b.plan.plan.start, *b.known
 	return b.initKey(t)
 }
 
@@ -90,7 +91,7 @@ func (b *branch) beginWindow() error {
 			return fmt.Errorf("field %s of the window of branch %d gives input %q, which %s binds; leave one of them out", in.field.Go, b.index, in.field.Name, who)
 		}
 		if !own {
-			b.known.window, own = b.known.window.copied(), true
+			b.known, own = &sources{window: b.known.window.copied(), events: b.known.events, config: b.known.config}, true
 		}
 		b.known.window[in.field.Name] = v
 	}
@@ -124,7 +125,8 @@ func (b *branch) beginState() error {
 		}
 		g.tail = nil
 	}
-	b.result, err = resultOf(b.visit.par.res, sch)
+	result, err := resultOf(b.visit.par.res, sch)
+	b.result = &result
 	return err
 }
 
@@ -168,9 +170,11 @@ func (b *branch) initKey(t task) error {
 		parts = append(parts, text)
 	}
 	b.named = parts[0]
-	if len(parts) > 1 {
-		b.parts = parts
-		b.named = b.pathKey()
+	if b.joined = len(parts) > 1; b.joined {
+		for i, p := range parts {
+			parts[i] = escapePath(p)
+		}
+		b.named = strings.Join(parts, ":")
 	}
 	if len(b.named) > maxKey {
 		return fmt.Errorf("branch %d has a key of %d bytes (%.40q...); a key has 1 to %d", b.index, len(b.named), b.named, maxKey)
@@ -186,16 +190,9 @@ func (b *branch) key() string {
 	return b.named
 }
 
-func (b *branch) keyParts() []string {
-	if b.parts == nil {
-		return []string{b.key()}
-	}
-	return append([]string(nil), b.parts...)
-}
-
 // collect reads what reduce will be given out of the branch's final state.
 func (b *branch) collect(vals []slot) (any, error) {
-	l := loader{b.result, vals}
+	l := loader{*b.result, vals}
 	if missing := l.missing(); missing != nil {
 		return nil, fmt.Errorf("the result %s reads keys %q, which have no value at the end of branch %q", windowName(b.visit.par.res), missing, b.plan.name)
 	}
@@ -219,7 +216,7 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 			r.release() // it waits first
 		}
 		if r.listens() {
-			b.began = now()
+			b.began = time.Now().UnixNano()
 			r.emitApp(v.ctx, EventBranchStarted, nil)
 		}
 	}
@@ -269,7 +266,7 @@ func (b *branch) tell(ctx context.Context) {
 		return
 	}
 	b.run.emitApp(ctx, EventBranchEnded, func(e *Event) {
-		e.Status, e.Started, e.Join = b.status, b.began, b.node.Join
+		e.Status, e.Started, e.Join = b.status, time.Unix(0, b.began).UTC(), b.node.Join
 		if b.err != nil {
 			e.Error = validUTF8(b.err.Error())
 		}

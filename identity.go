@@ -116,11 +116,10 @@ func (m *member) path() string {
 
 // pathKey is the branch's key as it stands in a path: parts joined by ':', each escaped.
 func (b *branch) pathKey() string {
-	parts := b.keyParts()
-	for i, p := range parts {
-		parts[i] = escapePath(p)
+	if b.joined {
+		return b.named
 	}
-	return strings.Join(parts, ":")
+	return escapePath(b.key())
 }
 
 // escapePath escapes what has a meaning in a path, control characters and bytes that are no UTF-8, as %XX.

@@ -378,6 +378,39 @@ func TestM9_StubbornLoser(t *testing.T) {
 	})
 }
 
+// What a function that Grace has left behind still returns goes nowhere, while other branches run on.
+func TestLeftBehindWhileOthersRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var left sync.WaitGroup
+		left.Add(1)
+		say := burdock.Func("say", func(_ context.Context, in twigIn) (twigOut, error) {
+			switch in.Name {
+			case "b00":
+				defer left.Done()
+				<-release
+				return twigOut{"late"}, nil
+			case "b50":
+				close(release)
+				left.Wait()
+			}
+			return twigOut{in.Name}, nil
+		}).With(burdock.Timeout(time.Second))
+		r := rigOf(numbered(99)...)
+		r.opts = &burdock.MapOptions{Limit: 1, Failures: burdock.Collect}
+		r.reduce = func(_ context.Context, rs *twigResults) ([]string, error) { return wordsOf(rs.All()), nil }
+		g := burdock.MustGraph("g", burdock.Node(r.over(say)))
+		o := stored(memory(), nil)
+		o.Grace, o.Logger = time.Second, slog.New(slog.DiscardHandler)
+		o.Cascade.Tracker = trackOnly{}
+		out := runTo(t, newApp(t, g, o), burdock.StopDone)
+		words := view[bunch](t, out.State).Words
+		if words[0] != "b00!" || slices.Contains(words, "late") || words[98] != "b98" {
+			t.Errorf("got %v", words)
+		}
+	})
+}
+
 // Cancellation from outside at any moment: everything saved stays, the statuses are right, and going on gives the same
 // final state.
 func TestCancelledAtAnyMoment(t *testing.T) {

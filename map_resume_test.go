@@ -469,12 +469,14 @@ func TestR4_RetryOfMap(t *testing.T) {
 			store := memory()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
+			waiting := make(chan []burdock.Checkpoint, 1)
+			time.AfterFunc(time.Second/2, func() { waiting <- tree(t, store, "app") })
 			if _, err := newApp(t, g, stored(store, nil)).Run(ctx); err == nil {
 				t.Fatal("no error")
 			}
 			fail = false
 			r.takeStarted()
-			out := runTo(t, openApp(t, g, stored(store, nil)), burdock.StopDone)
+			out := runTo(t, openApp(t, g, stored(copiedTo(t, <-waiting), nil)), burdock.StopDone)
 			wantEqual(t, "words", strings.Join(view[bunch](t, out.State).Words, " "), "b00 b01 b02")
 			wantEqual(t, "started again", r.takeStarted(), "b01")
 		})

@@ -394,6 +394,31 @@ func TestReaderIsWokenAtOnce(t *testing.T) {
 	}
 }
 
+// With a slow sequence somebody always pulls: a worker that waits for its turn gets it as soon as there is one.
+func TestTurnIsTakenAtOnce(t *testing.T) {
+	for _, limit := range []int{2, 3, 8} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &rig{stopped: make(chan struct{}), jobs: slices.Repeat([]job{{delay: time.Second}}, 10)}
+			c := r.config(limit, 99)
+			pull := c.Pull
+			c.Pull = func(n *fan.Node[job]) (bool, error) {
+				if n.Index < 10 {
+					time.Sleep(2 * time.Second)
+				}
+				return pull(n)
+			}
+			r.Fan = fan.New(c)
+			begin := time.Now()
+			for r.read(fan.AsDone) != nil {
+			}
+			if took := time.Since(begin); took != 21*time.Second {
+				t.Errorf("limit %d: it took %v, want 21s", limit, took)
+			}
+			r.end()
+		})
+	}
+}
+
 // What Suspended finds is final: while a task is being pulled it is not asked, however slow the sequence.
 func TestSlowPullIsNotStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

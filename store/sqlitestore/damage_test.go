@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/burdock-go/burdock"
+	"github.com/burdock-go/burdock/record"
 	"github.com/burdock-go/burdock/store/sqlitestore"
 )
 
@@ -101,9 +102,9 @@ func everythingIn(ctx context.Context, s *sqlitestore.Store) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			fmt.Fprintf(&b, "%+v\n", c)
+			fmt.Fprintf(&b, "%s\n", encoded(c))
 			if one, err := s.Load(ctx, c.Ref()); err == nil {
-				fmt.Fprintf(&b, "loaded %+v\n", one)
+				fmt.Fprintf(&b, "loaded %s\n", encoded(one))
 			} else if !errors.Is(err, burdock.ErrNotFound) {
 				return "", err
 			}
@@ -119,7 +120,11 @@ func everythingIn(ctx context.Context, s *sqlitestore.Store) (string, error) {
 				if err != nil {
 					return "", err
 				}
-				fmt.Fprintf(&b, "%+v\n", e)
+				text, err := record.MarshalEvent(e, 0)
+				if err != nil {
+					return "", err
+				}
+				fmt.Fprintf(&b, "%s\n", text)
 			}
 		}
 	}

@@ -97,9 +97,9 @@ func TestP6_ARunGoesOnWhenTheFullDiskHasRoomAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := burdock.View[pile](again.State())
-	if err != nil || got.N != len(ran) || len(got.Parts) != len(ran) {
-		t.Errorf("resumed: got %d and %d parts, error %v, want %d", got.N, len(got.Parts), err, len(ran))
+	parts, _ := burdock.Key[[]string]("parts").Get(again.State())
+	if n, _ := burdock.Key[int]("n").Get(again.State()); n != len(ran) || len(parts) != len(ran) {
+		t.Errorf("resumed: got %d and %d parts, want %d of each", n, len(parts), len(ran))
 	}
 }
 

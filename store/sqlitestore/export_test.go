@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// SchemaVersion is what this package writes.
+const SchemaVersion = int(schemaVersion)
+
 // Path is the file of a store.
 func Path(s *Store) string { return s.path }
 

@@ -75,7 +75,6 @@ var schema1 = []string{
 		partition TEXT NOT NULL,
 		sum INTEGER NOT NULL
 	)`,
-	`CREATE INDEX run_updated ON run(updated)`,
 	// held is the epoch of the claim that owner holds, 0 while nobody does.
 	`CREATE TABLE claim (
 		root TEXT PRIMARY KEY,

@@ -36,7 +36,7 @@ const (
 
 // A Moment is when a process is struck: the n-th time that it comes to an event.
 type Moment struct {
-	Event string // act, effect, save, saved or ack
+	Event string // act, effect, save, saved, ack or decided
 	N     int
 }
 
@@ -155,6 +155,7 @@ func (j *Journal) Received(_ *burdock.StepInfo, branch string, ok bool) {
 // Decided implements World.
 func (j *Journal) Decided(visit *burdock.StepInfo, choice string) {
 	note(j.received, fmt.Sprintf("%d\t%d\tdecided\t%s#%d\t%s\n", j.process, j.acked(), visit.App, visit.Seq, choice))
+	j.comes("decided")
 }
 
 // owns notes that this process owns the application, or is about to give it up.

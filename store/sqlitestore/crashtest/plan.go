@@ -245,6 +245,9 @@ func (g *generator) early(b *block, below *frame, how reduce) {
 // again after a crash or by a Retry.
 func (p *Plan) Reruns() bool { return p.has(func(b *block) bool { return b.failFast }) }
 
+// Decides reports whether some reduce returns with whichever results come first.
+func (p *Plan) Decides() bool { return p.has(func(b *block) bool { return b.reduce == joinQuorum }) }
+
 // dice returns a random number below n that follows from what it is about.
 func dice(n int, about ...any) int {
 	h := fnv.New64a()

@@ -178,6 +178,9 @@ func (r *round) wait(p *process) *end {
 
 // moment chooses when a process strikes itself: after as many events as there may be left.
 func (r *round) moment() crashtest.Moment {
+	if r.plan.Decides() && r.rnd.IntN(3) == 0 { // where a resumed reduce could decide otherwise
+		return crashtest.Moment{Event: "decided", N: 1 + r.rnd.IntN(2)}
+	}
 	event := []string{"act", "effect", "effect", "save", "saved", "saved", "ack"}[r.rnd.IntN(7)]
 	left := max(3, r.want.effects-len(r.journal().effects))
 	return crashtest.Moment{Event: event, N: 1 + r.rnd.IntN(left)}
