@@ -56,7 +56,7 @@ func TestP3_AKilledOwnersLeaseEnds(t *testing.T) {
 }
 
 func TestP4_AProcessThatSleptIsRefused(t *testing.T) {
-	schema, lease := fresh(), time.Second
+	schema, lease := fresh(), 1500*time.Millisecond
 	s := open(t, shared.Get(t).DSN(), &pgstore.Options{Schema: schema})
 	p := start(t, schema, lease)
 	if got := p.line(); got != "claimed" {
@@ -69,7 +69,7 @@ func TestP4_AProcessThatSleptIsRefused(t *testing.T) {
 		}
 	}
 	signal(syscall.SIGSTOP)
-	time.Sleep(2 * lease)
+	time.Sleep(3 * lease / 2)
 	signal(syscall.SIGCONT) // nobody has come: it is still the owner
 	time.Sleep(lease / 2)
 	p.asks("lost", "false")

@@ -275,12 +275,19 @@ func TestP4_AProcessThatStoppedInATransactionBlocksNobody(t *testing.T) {
 	schema := fresh()
 	s, p := proxied(t, &pgstore.Options{Schema: schema})
 	other := open(t, shared.Get(t).DSN(), &pgstore.Options{Schema: schema})
-	met := p.Break(pgtest.Fault{Trigger: []byte("marked text"), Forward: 1, Stall: true}) // the fence is locked by then
+	met := p.Break(pgtest.Fault{Trigger: []byte("marked text"), Forward: 1, Stall: true})
 	saved := make(chan error)
 	go func() {
 		saved <- s.Save(t.Context(), burdock.Fence{Root: "r", Epoch: 1}, []burdock.Checkpoint{step("r", 1, "marked text")})
 	}()
 	<-met
+	for look, locked := connect(t), false; !locked; time.Sleep(5 * time.Millisecond) { // the server has read what came
+		tag, err := look.Exec(t.Context(), "SELECT FROM "+schema+".fence FOR UPDATE SKIP LOCKED")
+		if err != nil {
+			t.Fatal(err)
+		}
+		locked = tag.RowsAffected() == 0
+	}
 	began := time.Now()
 	c, err := other.Claim(t.Context(), "r")
 	if err != nil {

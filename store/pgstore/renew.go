@@ -126,8 +126,8 @@ func (cs *claims) round(ctx context.Context) error {
 	return err
 }
 
-// patience is how long a round may take: until the first lease is over, but not so short that a process that was
-// stopped could not ask whether it still holds what it held.
+// patience is how long a round may take: until the first lease is over. A process that was stopped beyond that gets as
+// much as any round, to ask whether it still holds what it held.
 func (cs *claims) patience(list []*claim, now time.Time) time.Duration {
 	third := cs.store.opts.Lease / 3
 	left := third
@@ -135,6 +135,9 @@ func (cs *claims) patience(list []*claim, now time.Time) time.Duration {
 	defer cs.mu.Unlock()
 	for _, c := range list {
 		left = min(left, cs.store.opts.Lease-now.Sub(c.renewed))
+	}
+	if left <= 0 {
+		return third
 	}
 	return max(left, third/5)
 }

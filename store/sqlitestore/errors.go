@@ -84,6 +84,8 @@ func (s *Store) fail(op string, err error) error {
 	switch k {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		e.Kind, e.Hint = ErrLocked, fmt.Sprintf("waited %v; end the program that holds it, or use another database", s.opts.BusyTimeout)
+	case sqlite3.SQLITE_PROTOCOL: // after 10 s of trying by SQLite, whatever the BusyTimeout
+		e.Kind, e.Hint = ErrLocked, "another program was stopped while it opened the database; let it go on or end it, or use another database"
 	case sqlite3.SQLITE_READONLY:
 		e.Kind, e.Hint = ErrReadOnly, "make the file and its folder writable, or use another database"
 	case sqlite3.SQLITE_FULL:

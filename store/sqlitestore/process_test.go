@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,14 +84,25 @@ func owners(t *testing.T, path string) []string {
 	return found
 }
 
+// TestTwoProcessesWriteOneDatabase lets two processes save as fast as they can. None of their saves is lost, and while
+// both are at it neither waits for long.
 func TestTwoProcessesWriteOneDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new.db") // both make it
-	a, b := start(t, "write", path, "a"), start(t, "write", path, "b")
-	for _, p := range []*process{a, b} {
-		if lines, failure := p.finish(); failure != "" || len(lines) != 500 {
-			t.Errorf("a child saved %d of 500: %s", len(lines), failure)
-		}
+	var moments [2][]time.Time
+	var wg sync.WaitGroup
+	for i, root := range []string{"a", "b"} {
+		p := start(t, "write", path, root)
+		wg.Go(func() {
+			for p.lines.Scan() {
+				moments[i] = append(moments[i], time.Now())
+			}
+			if _, failure := p.finish(); failure != "" || len(moments[i]) != 500 {
+				t.Errorf("%s saved %d of 500: %s", root, len(moments[i]), failure)
+			}
+		})
 	}
+	wg.Wait()
+	fair(t, moments)
 	s := open(t, path, nil)
 	for _, root := range []string{"a", "b"} {
 		n := int64(0)
@@ -104,6 +116,42 @@ func TestTwoProcessesWriteOneDatabase(t *testing.T) {
 			t.Errorf("%s has %d of 500 steps", root, n)
 		}
 	}
+}
+
+// fair expects that of two who save at once neither comes to less than a tenth of the other.
+func fair(t *testing.T, moments [2][]time.Time) {
+	t.Helper()
+	if len(moments[0]) == 0 || len(moments[1]) == 0 {
+		return
+	}
+	from, to := latest(moments[0][0], moments[1][0]), moments[0][len(moments[0])-1]
+	if end := moments[1][len(moments[1])-1]; end.Before(to) {
+		to = end
+	}
+	var together [2]int
+	var longest time.Duration
+	for i := range moments {
+		last := from
+		for _, at := range moments[i] {
+			if at.Before(from) || at.After(to) {
+				continue
+			}
+			together[i]++
+			longest = max(longest, at.Sub(last))
+			last = at
+		}
+	}
+	t.Logf("in %v together they saved %v; the longest wait was %v", to.Sub(from), together, longest)
+	if least, most := min(together[0], together[1]), max(together[0], together[1]); most > 100 && least*10 < most {
+		t.Errorf("in %v together one saved %d and the other %d", to.Sub(from), least, most)
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // TestP5_WhatWasAcknowledgedSurvivesKill9 kills a child that saves from 16 goroutines, at random moments.

@@ -8,9 +8,18 @@ import (
 // applicationID marks a file as ours: "Brdk".
 const applicationID = 0x4272646b
 
-// migrations bring a database from the schema version of their index to the next. One that was released is never
-// changed.
+// migrations bring a database from the schema version of their index to the next, all in one transaction when it is
+// opened for writing. One that was released is never changed. A next version
+//
+//   - is appended here, as statements such as ALTER TABLE checkpoint ADD COLUMN …;
+//   - has its own tables, which say what sqlite_schema holds after it;
+//   - leaves the sums of earlier rows valid: a new column joins the sum of a row where it is not NULL;
+//   - gets a fixture, by go test -run EveryEarlierSchema -update, which is committed and never made again: the same
+//     test opens those of all versions.
 var migrations = [...][]string{schema1}
+
+// tables are the statements that sqlite_schema holds in a database of this version.
+var tables = schema1
 
 // schemaVersion is what this package reads and writes.
 const schemaVersion = int64(len(migrations))
@@ -181,8 +190,8 @@ func (s *Store) checkSchema(c *conn) (int64, error) {
 
 // checkTables finds out whether the tables are those that this package makes. Others may stand beside them.
 func (c *conn) checkTables() error {
-	args := make([]any, len(schema1))
-	for i, statement := range schema1 {
+	args := make([]any, len(tables))
+	for i, statement := range tables {
 		args[i] = statement
 	}
 	n, err := c.number("SELECT count(*) FROM sqlite_schema WHERE sql IN (?"+strings.Repeat(", ?", len(args)-1)+")", args...)

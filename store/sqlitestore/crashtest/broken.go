@@ -61,14 +61,12 @@ type earlyAck struct {
 
 func (s *earlyAck) Save(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint) error {
 	kept := append([]burdock.Checkpoint(nil), batch...)
-	s.pending.Add(1)
-	go func() {
-		defer s.pending.Done()
+	s.pending.Go(func() {
 		time.Sleep(5 * time.Millisecond)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		_ = s.Store.Save(context.WithoutCancel(ctx), fence, kept)
-	}()
+	})
 	return nil
 }
 

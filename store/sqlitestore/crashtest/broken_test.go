@@ -46,7 +46,7 @@ func TestBrokenStoresAreCaught(t *testing.T) {
 				if r.broken = c.broken; c.style != "" {
 					r.style = c.style
 				}
-				r.play()
+				r.play(t.Context())
 				for _, v := range r.violations {
 					if slices.Contains(c.kinds, v.kind) && strings.Contains(v.text, c.text) {
 						t.Logf("caught in round %d: %.150s", n+1, v)

@@ -34,7 +34,7 @@ func newRound(ctx context.Context, dir string, seed uint64) (*round, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seed %d, undisturbed: %w", seed, err)
 	}
-	r := &round{ctx: ctx, seed: seed, child: child, plan: p, want: want, rnd: rand.New(rand.NewPCG(seed, 2))}
+	r := &round{seed: seed, child: child, plan: p, want: want, rnd: rand.New(rand.NewPCG(seed, 2))}
 	r.dir = filepath.Join(dir, fmt.Sprint("seed", seed))
 	r.style = styleOf(r.rnd)
 	return r, os.Mkdir(r.dir, 0o700)
@@ -88,7 +88,7 @@ func TestKilledProcessesComeToTheUndisturbedEnd(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if r.play(); len(r.violations) > 0 {
+				if r.play(t.Context()); len(r.violations) > 0 {
 					bad.Add(1)
 					t.Error(r.report())
 				} else {

@@ -3,6 +3,7 @@
 package crashtest_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
@@ -105,11 +106,11 @@ func (j *journal) owner(process int) (owns bool) {
 }
 
 // judge looks at what the processes have left behind.
-func (r *round) judge() {
+func (r *round) judge(ctx context.Context) {
 	j := r.journal()
 	r.judgeEffects(j)
 	r.judgeReceived(j)
-	r.judgeStore(j)
+	r.judgeStore(ctx, j)
 }
 
 // judgeEffects checks that nothing acknowledged has run again, and that nothing ran more often than crashes explain.
@@ -171,9 +172,13 @@ func parallel(action string) bool {
 
 // judgeReceived checks that reduce was given only what was saved, and decided the same whenever it was asked.
 func (r *round) judgeReceived(j *journal) {
+	here := map[string]bool{} // what has succeeded in which process
+	for _, e := range j.effects {
+		here[fmt.Sprint(e.process, e.key)] = here[fmt.Sprint(e.process, e.key)] || e.ok
+	}
 	final := map[string]int64{} // where the end of a branch was acknowledged, by process and branch
 	for _, a := range j.acks {
-		if a.next == "" {
+		if a.next == "" && here[fmt.Sprint(a.process, a.key)] { // else it was restored and only marked
 			final[fmt.Sprint(a.process, a.app)] = a.offset
 		}
 	}
@@ -194,7 +199,7 @@ func (r *round) judgeReceived(j *journal) {
 }
 
 // judgeStore reads the database.
-func (r *round) judgeStore(j *journal) {
+func (r *round) judgeStore(ctx context.Context, j *journal) {
 	path := filepath.Join(r.dir, crashtest.DatabaseFile)
 	db, err := sql.Open("sqlite", "file:"+path)
 	if err != nil {
@@ -203,19 +208,19 @@ func (r *round) judgeStore(j *journal) {
 	}
 	defer db.Close()
 	said := ""
-	if err := db.QueryRowContext(r.ctx, "PRAGMA integrity_check").Scan(&said); err != nil || said != "ok" {
+	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check").Scan(&said); err != nil || said != "ok" {
 		r.violated("integrity", "integrity_check: %q, %v", said, err)
 		return
 	}
-	s, err := sqlitestore.Open(r.ctx, path, nil)
+	s, err := sqlitestore.Open(ctx, path, nil)
 	if err != nil {
 		r.violated("integrity", "%v", err)
 		return
 	}
 	defer s.Close()
-	r.judgeState(s)
+	r.judgeState(ctx, s)
 	var all []burdock.Checkpoint
-	for cp, err := range s.List(r.ctx, burdock.Query{Root: crashtest.Root}) {
+	for cp, err := range s.List(ctx, burdock.Query{Root: crashtest.Root}) {
 		if err != nil {
 			r.violated("integrity", "%v", err)
 			return
@@ -228,13 +233,13 @@ func (r *round) judgeStore(j *journal) {
 }
 
 // judgeState compares the final state in the store.
-func (r *round) judgeState(s burdock.Store) {
+func (r *round) judgeState(ctx context.Context, s burdock.Store) {
 	g, err := r.plan.Graph(&crashtest.Bystander{})
 	if err != nil {
 		r.violated("state", "%v", err)
 		return
 	}
-	app, err := burdock.Resume(r.ctx, g, r.plan.Options(s, 0))
+	app, err := burdock.Resume(ctx, g, r.plan.Options(s, 0))
 	if err != nil {
 		r.violated("state", "%v", err)
 		return

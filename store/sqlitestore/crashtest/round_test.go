@@ -41,7 +41,6 @@ func styleOf(rnd *rand.Rand) style {
 
 // A round is one plan that processes try to run to its end.
 type round struct {
-	ctx    context.Context
 	seed   uint64
 	style  style
 	broken string
@@ -109,10 +108,10 @@ func (r *round) newChild() *crashtest.Child {
 }
 
 // start starts a child. Who starts it waits for its end.
-func (r *round) start(c *crashtest.Child) *process {
+func (r *round) start(ctx context.Context, c *crashtest.Child) *process {
 	p := &process{number: c.Process, struck: make(chan bool), ended: make(chan bool)}
 	r.ends = append(r.ends, &p.end)
-	ctx, cancel := context.WithTimeout(r.ctx, hang)
+	ctx, cancel := context.WithTimeout(ctx, hang)
 	p.cancel = cancel
 	p.cmd = exec.CommandContext(ctx, r.child, c.Args()...)
 	p.cmd.Stderr = &p.said
@@ -193,33 +192,33 @@ func (r *round) delay() time.Duration {
 }
 
 // play runs the round and judges it.
-func (r *round) play() {
+func (r *round) play(ctx context.Context) {
 	switch r.style {
 	case kills:
 		for range 1 + r.rnd.IntN(4) {
-			if r.kill().how == crashtest.Done {
+			if r.kill(ctx).how == crashtest.Done {
 				break
 			}
 		}
 	case stops:
-		r.stop()
+		r.stop(ctx)
 	case duels:
-		r.duel()
+		r.duel(ctx)
 	}
-	r.finish()
+	r.finish(ctx)
 	if len(r.violations) == 0 { // what follows from one would only hide it
-		r.judge()
+		r.judge(ctx)
 	}
 }
 
 // kill runs one process that is killed somewhere, unless it ends before.
-func (r *round) kill() *end {
+func (r *round) kill(ctx context.Context) *end {
 	c := r.newChild()
 	if r.rnd.IntN(2) == 0 {
 		c.At = r.moment()
-		return r.wait(r.start(c))
+		return r.wait(r.start(ctx, c))
 	}
-	p := r.start(c)
+	p := r.start(ctx, c)
 	select {
 	case <-time.After(r.delay()):
 		p.signal(syscall.SIGKILL)
@@ -229,15 +228,15 @@ func (r *round) kill() *end {
 }
 
 // stop stops a process and has another one try. It continues afterwards, or is killed where it stands.
-func (r *round) stop() {
+func (r *round) stop(ctx context.Context) {
 	if r.rnd.IntN(2) == 0 {
-		r.kill()
+		r.kill(ctx)
 	}
-	p := r.stopped()
+	p := r.stopped(ctx)
 	owns := r.journal().owner(p.number)
 	second := r.newChild()
 	second.Busy = 100 * time.Millisecond
-	q := r.start(second)
+	q := r.start(ctx, second)
 	<-q.ended
 	select {
 	case <-p.ended: // it had before it could be stopped
@@ -265,18 +264,18 @@ func (r *round) stop() {
 }
 
 // stopped starts a process and returns it when it was stopped, or has ended.
-func (r *round) stopped() *process {
+func (r *round) stopped(ctx context.Context) *process {
 	c := r.newChild()
 	if r.rnd.IntN(2) == 0 {
 		c.At, c.Signal = r.moment(), int(syscall.SIGSTOP)
-		p := r.start(c)
+		p := r.start(ctx, c)
 		select {
 		case <-p.struck:
 		case <-p.ended:
 		}
 		return p
 	}
-	p := r.start(c)
+	p := r.start(ctx, c)
 	select {
 	case <-time.After(r.delay()):
 		p.signal(syscall.SIGSTOP)
@@ -286,24 +285,24 @@ func (r *round) stopped() *process {
 }
 
 // duel has two processes begin at once, on an application that may have begun before.
-func (r *round) duel() {
+func (r *round) duel(ctx context.Context) {
 	if r.rnd.IntN(2) == 0 {
-		r.kill()
+		r.kill(ctx)
 	}
-	p := r.start(r.newChild())
+	p := r.start(ctx, r.newChild())
 	time.Sleep(time.Duration(r.rnd.Int64N(int64(20 * time.Millisecond))))
-	q := r.start(r.newChild())
+	q := r.start(ctx, r.newChild())
 	r.wait(p)
 	r.wait(q)
 }
 
 // finish runs processes that nobody disturbs until the application has ended.
-func (r *round) finish() {
+func (r *round) finish(ctx context.Context) {
 	for range 20 {
 		if len(r.violations) > 0 {
 			return
 		}
-		if r.wait(r.start(r.newChild())).how == crashtest.Done {
+		if r.wait(r.start(ctx, r.newChild())).how == crashtest.Done {
 			return
 		}
 	}

@@ -105,9 +105,9 @@ func TestJudgeFindsWhatIsWrong(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.finish()
+			r.finish(t.Context())
 			c.tamper(t, r)
-			r.judge()
+			r.judge(t.Context())
 			found := slices.ContainsFunc(r.violations, func(v violation) bool { return v.kind == c.kind })
 			if c.kind == "" {
 				found = len(r.violations) == 0
