@@ -99,7 +99,7 @@
 //
 // # Where things are
 //
-// Package record has the stored form of checkpoints and events. Stores are in store/memstore and store/sqlitestore, and
-// store/storetest checks a new one; trackers are in track/slogtrack and track/progress. The command burdock lists and
+// Package record has the stored form of checkpoints and events. Stores are in store/memstore, store/sqlitestore and
+// store/pgstore, and store/storetest checks a new one; trackers are in track/slogtrack and track/progress. The command burdock lists and
 // shows what is stored.
 package burdock

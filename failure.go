@@ -37,7 +37,7 @@ type failureJSON struct {
 	Attempt   int      `json:"attempt,omitempty"`
 	Text      string   `json:"text"`
 	Type      string   `json:"type,omitempty"`
-	Sentinels []string `json:"sentinels,omitempty"`
+	Sentinels []string `json:"sentinels,omitzero"` // an empty list stays one
 	Stack     string   `json:"stack,omitempty"`
 }
 

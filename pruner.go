@@ -14,8 +14,8 @@ type Pruner interface {
 	// It never forgets an application that a living owner has claimed, nor one that waits for an input, itself or in a
 	// branch. One that changes while Prune looks at it stays too.
 	//
-	// The fence of a root outlives it and is raised: whoever slept since before can write nothing more into it. So New
-	// fails with ErrExists on an id that was forgotten; Open makes it anew.
+	// The fence of a root outlives it and is raised: whoever slept since before can write nothing more into it, while
+	// its id is free for another application.
 	//
 	// It fails if p selects nothing in particular. When ctx ends, or the store fails, it returns what was forgotten by
 	// then beside the error.

@@ -192,7 +192,7 @@ func FuzzUnmarshal(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range []string{string(data), `{"v":2,"x":{"a":"\ud800"}}`, `{"v":1,"key":{"b64":"//79"}}`, "{\"v\":1,\"app\":\"\xff\"}", `{"v":1,"fence":{"root":""}}`} {
+	for _, seed := range []string{string(data), `{"v":2,"x":{"a":"\ud800"}}`, `{"v":1,"key":{"b64":"//79"}}`, "{\"v\":1,\"app\":\"\xff\"}", `{"v":1,"fence":{"root":""}}`, `{"v":1,"error":{"sentinels":[]}}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -15,7 +15,7 @@ import (
 	"github.com/burdock-go/burdock/store/sqlitestore"
 )
 
-// TestP5_ABackupTakenWhileSavingIsOneMoment takes copies while 8 goroutines save batches of two. Each copy has all that
+// TestP5_ABackupTakenWhileSavingIsOneMoment takes copies while 4 goroutines save batches of two. Each copy has all that
 // was acknowledged before it began, and nothing but whole batches.
 func TestP5_ABackupTakenWhileSavingIsOneMoment(t *testing.T) {
 	dir := t.TempDir()
@@ -24,7 +24,7 @@ func TestP5_ABackupTakenWhileSavingIsOneMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var acked [8]atomic.Int64
+	var acked [4]atomic.Int64
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	for w := range int64(len(acked)) {
@@ -39,7 +39,7 @@ func TestP5_ABackupTakenWhileSavingIsOneMoment(t *testing.T) {
 			}
 		})
 	}
-	for round := range 5 {
+	for round := range 3 {
 		var before [len(acked)]int64
 		for w := range acked {
 			before[w] = acked[w].Load()

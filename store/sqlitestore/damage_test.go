@@ -163,7 +163,7 @@ func TestDamageGivesAPrefixOrAClearError(t *testing.T) {
 	h := makeHistory(t)
 	wounds, dir := h.wounds(), fastDir(t)
 	verdicts := map[string]int{}
-	for _, i := range sampled(t, 60, len(wounds)) {
+	for _, i := range sampled(t, 24, len(wounds)) {
 		verdicts[h.open(t, filepath.Join(dir, fmt.Sprint(i), "test.db"), wounds[i])]++
 	}
 	t.Logf("%d and %d bytes, %d wounds: %v", len(h.db), len(h.wal), len(wounds), verdicts)

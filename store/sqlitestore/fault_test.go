@@ -211,7 +211,7 @@ func TestP6_WhateverStatementFailsNothingAcknowledgedIsLost(t *testing.T) {
 	}
 	codes := []int{sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_IOERR | 4<<8, sqlite3.SQLITE_BUSY}
 	statements := map[string]bool{}
-	for _, i := range sampled(t, 80, none.Count()*len(codes)*4) {
+	for _, i := range sampled(t, 40, none.Count()*len(codes)*4) {
 		n, kind := i%none.Count(), i/none.Count()
 		f := &sqlitestore.Faults{At: n + 1, Times: 1 + kind%2*4, After: kind/2%2 == 1, Code: codes[kind/4]}
 		t.Run(fmt.Sprintf("statement %d code %d after %v times %d", f.At, f.Code, f.After, f.Times), func(t *testing.T) {

@@ -136,7 +136,7 @@ func TestP3_ClaimAndReleaseCostNoSync(t *testing.T) {
 func TestP6_WhateverSystemCallFailsNothingAcknowledgedIsLost(t *testing.T) {
 	faults := []string{"fsync:error=EIO", "pwrite64:error=ENOSPC", "pwrite64:error=EIO", "pread64:error=EIO", "ftruncate:error=EIO", "fsync:error=ENOSPC"}
 	const calls, lengths = 40, 2
-	for _, i := range sampled(t, 6, len(faults)*calls*lengths) {
+	for _, i := range sampled(t, 4, len(faults)*calls*lengths) {
 		fault, first := faults[i%len(faults)], 1+i/len(faults)%calls
 		if strings.HasPrefix(fault, "pread64") { // a program is loaded with the first ones
 			first += 5

@@ -184,7 +184,7 @@ func TestABufferThatIsFullIsWrittenByWhoeverFillsIt(t *testing.T) {
 	var wg sync.WaitGroup
 	for w := range 4 {
 		wg.Go(func() {
-			for n := range int64(60) {
+			for n := range int64(25) {
 				e := event(fmt.Sprint("app", w), 1, n+1)
 				e.Value = strings.Repeat("x", 60_000)
 				if err := tr.Track(context.Background(), e); err != nil {
@@ -201,8 +201,8 @@ func TestABufferThatIsFullIsWrittenByWhoeverFillsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for w := range 4 {
-		if got := len(events(t, s, fmt.Sprint("app", w), sqlitestore.Position{})); got != 60 {
-			t.Errorf("application %d has %d events, want 60", w, got)
+		if got := len(events(t, s, fmt.Sprint("app", w), sqlitestore.Position{})); got != 25 {
+			t.Errorf("application %d has %d events, want 25", w, got)
 		}
 	}
 }
