@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/burdock-go/burdock"
 )
@@ -45,6 +46,28 @@ func (s *Store) Claim(ctx context.Context, root string) (burdock.Claim, error) {
 	if root == "" {
 		return nil, &Error{Path: s.path, Op: "claim", Err: errors.New("no root is named")}
 	}
+	c, err := s.tryClaim(root)
+	for deadline := time.Now().Add(dyingTime); errors.Is(err, errDying) && time.Now().Before(deadline); {
+		time.Sleep(dyingPause)
+		c, err = s.tryClaim(root)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// A killed owner can seem to live for a moment: a child that it was just starting has its lock until it executes its own
+// program. So an owner whose process is gone is asked again for a while.
+const (
+	dyingTime  = 2 * time.Second
+	dyingPause = 5 * time.Millisecond
+)
+
+// errDying marks the conflict with an owner whose process is gone.
+var errDying = errors.New("its process is gone, its lock is not")
+
+func (s *Store) tryClaim(root string) (*claim, error) {
 	if err := s.lock("claim"); err != nil {
 		return nil, err
 	}
@@ -120,17 +143,22 @@ func (s *Store) free(row claimRow) error {
 		return nil
 	}
 	root, who := row.fence.Root, "another process"
-	lives, err := false, error(nil)
+	lives, err, conflict := false, error(nil), burdock.ErrConflict
 	if row.owner == s.claims.name() {
 		who, lives = "this process", s.claims.holds(root, row.held)
 	} else {
 		lives, err = ownerLives(filepath.Join(filepath.Dir(s.path), row.owner))
-		who += pidOf(row.owner)
+		if pid := pidOf(row.owner); pid != "" {
+			who += " " + pid
+			if gone(pid) {
+				conflict = fmt.Errorf("%w: %w", errDying, conflict)
+			}
+		}
 	}
 	if err != nil || !lives {
 		return err
 	}
-	return &Error{Path: s.path, Op: "claim", Err: fmt.Errorf("%q is held with epoch %d by %s: %w", root, row.held, who, burdock.ErrConflict)}
+	return &Error{Path: s.path, Op: "claim", Err: fmt.Errorf("%q is held with epoch %d by %s: %w", root, row.held, who, conflict)}
 }
 
 // lightly runs f in a transaction that is committed without a sync. The caller holds the token.
@@ -237,13 +265,13 @@ func (cs *claims) lose(refused burdock.Fence) {
 // prefix is how the owner files of a database begin.
 func prefix(path string) string { return filepath.Base(path) + "-owner-" }
 
-// pidOf is " 123" for an owner file that names its process.
+// pidOf is "123" for an owner file that names its process.
 func pidOf(owner string) string {
 	parts := strings.Split(owner, "-")
 	if len(parts) < 2 {
 		return ""
 	}
-	return " " + parts[len(parts)-2]
+	return parts[len(parts)-2]
 }
 
 // live makes and locks this store's owner file, once, and removes those that died. Everybody who makes, probes or

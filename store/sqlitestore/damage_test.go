@@ -175,7 +175,7 @@ func (h *history) open(t *testing.T, path string, w wound) (verdict string) {
 	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(filepath.Dir(path))
+	defer func() { _ = os.RemoveAll(filepath.Dir(path)) }()
 	for file, data := range map[string][]byte{path: w.db, path + "-wal": w.wal} {
 		if data == nil {
 			continue

@@ -5,6 +5,7 @@ package sqlitestore
 import (
 	"errors"
 	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -26,6 +27,12 @@ func ownerLives(path string) (bool, error) {
 		return true, f.Close()
 	}
 	return false, errors.Join(err, f.Close())
+}
+
+// gone reports whether this system has no process of that number any more. In a container it may be another's.
+func gone(pid string) bool {
+	n, err := strconv.Atoi(pid)
+	return err == nil && n > 0 && errors.Is(syscall.Kill(n, 0), syscall.ESRCH)
 }
 
 func isReadOnly(err error) bool {

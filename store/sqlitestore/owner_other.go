@@ -14,6 +14,8 @@ func lockOwner(*os.File) error { return nil }
 
 func ownerLives(string) (bool, error) { return false, nil }
 
+func gone(string) bool { return false }
+
 func isReadOnly(err error) bool { return errors.Is(err, os.ErrPermission) }
 
 // mayWrite does not know before it is tried.

@@ -305,8 +305,8 @@ func (r *random) fill(v reflect.Value, depth int) {
 	case reflect.String:
 		v.SetString(pick(r, "", "x", "\x00\x1f\u007f", "<a href='&'>\u2028\u2029</a>", "\u00e9\U0001f600\ufffd\ufeff", "null", "\"\\/", fmt.Sprint(r.Uint64())))
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if f := v.Field(i); f.CanSet() {
+		for _, f := range v.Fields() {
+			if f.CanSet() {
 				r.fill(f, depth-1)
 			} else {
 				r.fill(f.Field(0), depth-1) // what is embedded
