@@ -30,8 +30,8 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	if err != nil {
 		return s.fail("backup", err)
 	}
-	if _, err := os.Lstat(abs); !errors.Is(err, fs.ErrNotExist) {
-		return s.fail("backup", errors.Join(err, fmt.Errorf("%s: %w", abs, fs.ErrExist)))
+	if _, err := os.Lstat(abs); err == nil {
+		return s.fail("backup", fmt.Errorf("%s: %w", abs, fs.ErrExist))
 	}
 	// The copy is not read by way of s.reading: that would take a reader from everybody else as long as it lasts.
 	err = s.backup(ctx, abs+"-partial-"+rand.Text()[:8], abs)
@@ -118,10 +118,6 @@ func publish(partial, path string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	_ = dir.Sync() // not everywhere can a folder be synced
-	return dir.Close()
+	syncFolder(filepath.Dir(path))
+	return nil
 }

@@ -132,3 +132,26 @@ func TestABackupOfAReadOnlyStoreCanBeOpened(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestABackupEndsWithItsContext(t *testing.T) {
+	dir := fastDir(t)
+	s := open(t, filepath.Join(dir, "test.db"), nil)
+	for i := range 20 {
+		large(t, s, fmt.Sprint("r", i))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			if found, _ := filepath.Glob(filepath.Join(dir, "copy-partial-*")); len(found) > 0 {
+				cancel()
+			}
+		}
+	}()
+	if err := s.Backup(ctx, filepath.Join(dir, "copy")); !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v, want context.Canceled", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "copy*")); err != nil || len(left) != 0 {
+		t.Errorf("got files %q, %v, want none", left, err)
+	}
+}

@@ -236,3 +236,70 @@ func isClear(t *testing.T, w wound, err error) {
 		t.Errorf("%s: got error %v, want one that names the kind of damage and the way out", w.name, err)
 	}
 }
+
+func TestAnEmptyFileBesideALogIsDamaged(t *testing.T) {
+	h, path := makeHistory(t), filepath.Join(fastDir(t), "test.db")
+	for file, data := range map[string][]byte{path: nil, path + "-wal": h.wal} {
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refuses(t, path, nil, sqlitestore.ErrCorrupt, "-wal")
+	if got, err := os.ReadFile(path + "-wal"); err != nil || len(got) != len(h.wal) {
+		t.Errorf("the log has %d of %d bytes, error %v", len(got), len(h.wal), err)
+	}
+}
+
+func TestChangedTablesAreDamage(t *testing.T) {
+	path := saved(t)
+	sqlitestore.Execute(t, path, "ALTER TABLE checkpoint RENAME COLUMN joined TO joints")
+	refuses(t, path, nil, sqlitestore.ErrCorrupt, "not as they were made")
+	refuses(t, path, &sqlitestore.Options{ReadOnly: true}, sqlitestore.ErrCorrupt)
+}
+
+func TestTablesOfOthersMayStandBesideOurs(t *testing.T) {
+	path := saved(t)
+	sqlitestore.Execute(t, path, "CREATE TABLE theirs(x)")
+	if _, err := open(t, path, nil).Load(t.Context(), burdock.Ref{App: "r", Seq: 1}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAChangedRowIsDamage(t *testing.T) {
+	for name, statement := range map[string]string{
+		"a checkpoint":        "UPDATE checkpoint SET status = 'failed'",
+		"a checkpoint's body": "UPDATE checkpoint SET body = replace(body, '\"x\"', '\"y\"')",
+		"an application":      "UPDATE app SET path = 'elsewhere'",
+		"a graph's name":      "UPDATE graph SET name = 'another'",
+		"a listing":           "UPDATE run SET updated = 1",
+	} {
+		path := saved(t)
+		sqlitestore.Execute(t, path, statement)
+		refuses(t, path, &sqlitestore.Options{Check: true}, sqlitestore.ErrCorrupt)
+		s, err := sqlitestore.Open(t.Context(), path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := everythingIn(t.Context(), s); !errors.Is(err, sqlitestore.ErrCorrupt) {
+			t.Errorf("%s: got error %v, want ErrCorrupt; read %s", name, err, text)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestARootThatNamesItselfAsParentIsListedOnce(t *testing.T) {
+	s := open(t, filepath.Join(fastDir(t), "test.db"), nil)
+	c := step("r", 1, "x")
+	c.Parent = c.Ref()
+	if err := s.Save(t.Context(), burdock.Fence{Root: "r", Epoch: 1}, []burdock.Checkpoint{c}); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, err := range s.List(t.Context(), burdock.Query{Root: "r"}) {
+		if n++; err != nil || n > 1 {
+			t.Fatalf("record %d, error %v", n, err)
+		}
+	}
+}

@@ -14,6 +14,8 @@
 //	├ claim       root → epoch, dispatch, the owner that holds it
 //	└ event       in the order of writing; index (app, seq, attempt, n)
 //
+// Each row but those of graph carries a checksum of itself, which every reader compares.
+//
 // What belongs to an application is stored once, so a step costs one row, and applications that run at the same time
 // lie on the same pages: their ids grow in the order in which they begin. A step that says otherwise than its
 // application's row, because the graph changed or the branch moved, carries these fields in its own body.
@@ -38,10 +40,19 @@
 //   - Save is not abandoned when its context ends after it has begun. Load and List end with their context's error.
 //   - A List holds no transaction and no connection while its loop's body runs; each page of it is one moment.
 //   - Two processes may use one database at once; SQLite's lock is waited for, up to Options.BusyTimeout.
+//   - When a statement, the disk or the file system fails, what fails is the call: a *Error says what to do, what was
+//     acknowledged stays, and the next call works when the cause is gone. A connection whose state is not known is
+//     replaced.
+//   - A damaged file never yields a record that nobody wrote: reading it fails with ErrCorrupt. That a damaged page
+//     hides rows, only Check finds out, or Options.Check. A log that ends early or is damaged ends at a commit before.
+//   - Prune forgets a root with its descendants and events in one transaction, and raises its fence. The space is given
+//     back to the file system.
+//   - Backup copies one moment of the database while it is used.
 //   - No goroutine is started but the timer of a Tracker, which ends in Close.
 //
 // In plain words: what was acknowledged is there after kill -9 and after a power cut, as far as the disk keeps its
 // promise; many branches that save at once pay for one sync; and a database that cannot be used says why and what to
 // do. Not promised: network file systems, whose locks and syncs are theirs; a listing that shows one single moment
-// while somebody writes; two owners kept apart on systems without flock, where only claims of one process conflict.
+// while somebody writes; rows behind a damaged page, where Check was not asked; two owners kept apart on systems without
+// flock, where only claims of one process conflict.
 package sqlitestore

@@ -17,7 +17,7 @@ type Faults struct {
 	After bool // they have taken effect
 
 	mu   sync.Mutex
-	n    int
+	all  []string
 	hits []string
 }
 
@@ -27,11 +27,11 @@ func (f *Faults) Options(o Options) *Options {
 	return &o
 }
 
-// Count is how many statements have run.
-func (f *Faults) Count() int {
+// All are the statements that have run.
+func (f *Faults) All() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.n
+	return f.all
 }
 
 // Hits are the statements that failed.
@@ -45,8 +45,8 @@ func (f *Faults) Hits() []string {
 func (f *Faults) next(query string) (before, after error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.n++
-	if f.n < f.At || f.n >= f.At+f.Times {
+	f.all = append(f.all, query)
+	if n := len(f.all); n < f.At || n >= f.At+f.Times {
 		return nil, nil
 	}
 	f.hits = append(f.hits, query)

@@ -143,7 +143,7 @@ func (s *Store) prepareFile() error {
 	case s.opts.ReadOnly:
 		return &Error{Path: s.path, Op: "open", Err: err, Hint: "nothing has been saved there yet"}
 	}
-	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
+	if err := makeFolder(filepath.Dir(s.path)); err != nil {
 		return s.fault(err)
 	}
 	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -154,6 +154,31 @@ func (s *Store) prepareFile() error {
 		return s.fault(err)
 	}
 	return f.Close()
+}
+
+// makeFolder makes a folder and those above it. Each is synced into the one above, or a power cut could take the folder
+// of what was acknowledged.
+func makeFolder(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(dir)
+	if err := makeFolder(above); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	syncFolder(above)
+	return nil
+}
+
+// syncFolder syncs the names in a folder, as far as the system can and the user may.
+func syncFolder(dir string) {
+	if f, err := os.Open(dir); err == nil {
+		_ = f.Sync()
+		_ = f.Close()
+	}
 }
 
 // checkLog refuses an empty file beside a log, which SQLite would throw away: the file was never empty when it had one.
