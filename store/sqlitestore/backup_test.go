@@ -18,6 +18,7 @@ import (
 // TestP5_ABackupTakenWhileSavingIsOneMoment takes copies while 4 goroutines save batches of two. Each copy has all that
 // was acknowledged before it began, and nothing but whole batches.
 func TestP5_ABackupTakenWhileSavingIsOneMoment(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, filepath.Join(dir, "test.db"), nil)
 	c, err := s.Claim(t.Context(), "r")
@@ -134,9 +135,10 @@ func TestABackupOfAReadOnlyStoreCanBeOpened(t *testing.T) {
 }
 
 func TestABackupEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	dir := fastDir(t)
 	s := open(t, filepath.Join(dir, "test.db"), nil)
-	for i := range 20 {
+	for i := range 8 {
 		large(t, s, fmt.Sprint("r", i))
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -174,7 +174,7 @@ func run(t *testing.T, cmd *exec.Cmd, mode string, args ...string) *process {
 	t.Helper()
 	p := &process{Cmd: cmd, errs: &lockedBuffer{}}
 	p.Args = append(p.Args, args...)
-	p.Env = append(os.Environ(), "BURDOCK_CHILD="+mode)
+	p.Env = append(os.Environ(), "BURDOCK_CHILD="+mode, "GORACE=atexit_sleep_ms=0") // the detector would wait 1 s in each child
 	p.Stderr = p.errs
 	out, err := p.StdoutPipe()
 	if err != nil {

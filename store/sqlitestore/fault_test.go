@@ -201,6 +201,7 @@ var quiet = sqlitestore.Options{BusyTimeout: 3 * time.Millisecond, Log: slog.New
 // follow, with each code, before and after it took effect: those that open the database, those of claims, saves, events
 // and Prune, and COMMIT.
 func TestP6_WhateverStatementFailsNothingAcknowledgedIsLost(t *testing.T) {
+	t.Parallel()
 	none := &sqlitestore.Faults{}
 	whole := &scenario{t: t}
 	path := filepath.Join(fastDir(t), "test.db")
@@ -212,7 +213,7 @@ func TestP6_WhateverStatementFailsNothingAcknowledgedIsLost(t *testing.T) {
 	codes := []int{sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_IOERR | 4<<8, sqlite3.SQLITE_BUSY}
 	all, statements := none.All(), map[string]bool{}
 	var faults []*sqlitestore.Faults
-	for _, i := range sampled(t, 40, len(all)*len(codes)*4) {
+	for _, i := range sampled(t, 30, len(all)*len(codes)*4) {
 		n, kind := i%len(all), i/len(all)
 		faults = append(faults, &sqlitestore.Faults{At: n + 1, Times: 1 + kind%2*4, After: kind/2%2 == 1, Code: codes[kind/4]})
 	}

@@ -47,6 +47,7 @@ func open(t testing.TB, path string, opts *sqlitestore.Options) *sqlitestore.Sto
 }
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) burdock.Store {
 		return open(t, filepath.Join(t.TempDir(), "folder", "test.db"), nil)
 	}, &storetest.Options{Parallel: true, Second: func(t *testing.T, s burdock.Store) burdock.Store {

@@ -160,6 +160,7 @@ func latest(a, b time.Time) time.Time {
 
 // TestP5_WhatWasAcknowledgedSurvivesKill9 kills a child that saves from 16 goroutines, at random moments.
 func TestP5_WhatWasAcknowledgedSurvivesKill9(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
 	acked := map[int64]bool{}
 	for round := range int64(12) {

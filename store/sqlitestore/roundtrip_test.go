@@ -184,6 +184,7 @@ type read struct {
 // TestP1_EveryValueComesBackEqual runs random values of every type through an application that is stopped and resumed
 // after each of its steps: what the last step reads is what the steps before gave, to the bit.
 func TestP1_EveryValueComesBackEqual(t *testing.T) {
+	t.Parallel()
 	rounds := 5
 	if thorough() {
 		rounds = 2000

@@ -134,6 +134,7 @@ func TestP3_ClaimAndReleaseCostNoSync(t *testing.T) {
 // some in a row, with an error: a sync, a write, a read. The child tries again what failed, and each of its saves must
 // succeed in the end.
 func TestP6_WhateverSystemCallFailsNothingAcknowledgedIsLost(t *testing.T) {
+	t.Parallel()
 	faults := []string{"fsync:error=EIO", "pwrite64:error=ENOSPC", "pwrite64:error=EIO", "pread64:error=EIO", "ftruncate:error=EIO", "fsync:error=ENOSPC"}
 	const calls, lengths = 40, 2
 	for _, i := range sampled(t, 4, len(faults)*calls*lengths) {
