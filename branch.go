@@ -54,7 +54,11 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	}
 	b.run = runners.Get().(*runner)
 	b.run.member, b.run.sch, b.run.vals, b.run.next, b.run.sources = &b.member, b.sch, b.given, b.plan.plan.start, *b.known
-	return b.initKey(t)
+	b.named = t.key
+	if len(b.plan.keys) > 0 {
+		return b.initKey(t)
+	}
+	return nil
 }
 
 // beginWindow makes the initial state of the fields of a window.
@@ -75,11 +79,23 @@ func (b *branch) beginWindow() error {
 			err = s.codec.Valid(v)
 		}
 		if err != nil {
-			return fmt.Errorf("field %s of the window of branch %d: %w", s.field.Go, b.index, err)
+			return b.refuse(s.field, err)
 		}
 		clip(v)
 		b.given[s.slot] = slot{v: v}
 	}
+	if len(b.plan.inputs) > 0 {
+		return b.beginInputs()
+	}
+	return nil
+}
+
+func (b *branch) refuse(f *bind.Field, err error) error {
+	return fmt.Errorf("field %s of the window of branch %d: %w", f.Go, b.index, err)
+}
+
+// beginInputs takes the inputs that the window gives.
+func (b *branch) beginInputs() error {
 	own := false // a window of the branch's own hides that of the branch around it
 	for i := range b.plan.inputs {
 		in := &b.plan.inputs[i]
@@ -88,7 +104,7 @@ func (b *branch) beginWindow() error {
 			continue
 		}
 		if who := b.plan.plan.bound[in.field.Name]; who != "" {
-			return fmt.Errorf("field %s of the window of branch %d gives input %q, which %s binds; leave one of them out", in.field.Go, b.index, in.field.Name, who)
+			return b.refuse(in.field, fmt.Errorf("input %q is bound by %s; leave one of them out", in.field.Name, who))
 		}
 		if !own {
 			b.known, own = &sources{window: b.known.window.copied(), events: b.known.events, config: b.known.config}, true
@@ -151,10 +167,6 @@ func resultOf(res reflect.Type, sch *schema) ([]load, error) {
 
 // initKey reads the key out of the window's key fields, or takes the task's.
 func (b *branch) initKey(t task) error {
-	b.named = t.key
-	if len(b.plan.keys) == 0 {
-		return nil
-	}
 	var parts []string
 	if t.key != "" {
 		parts = append(parts, t.key)
@@ -193,10 +205,15 @@ func (b *branch) key() string {
 // collect reads what reduce will be given out of the branch's final state.
 func (b *branch) collect(vals []slot) (any, error) {
 	l := loader{*b.result, vals}
-	if missing := l.missing(); missing != nil {
-		return nil, fmt.Errorf("the result %s reads keys %q, which have no value at the end of branch %q", windowName(b.visit.par.res), missing, b.plan.name)
+	res, complete := b.visit.par.collect(l)
+	if !complete {
+		return nil, b.incomplete(l.missing())
 	}
-	return b.visit.par.collect(l), nil
+	return res, nil
+}
+
+func (b *branch) incomplete(missing []string) error {
+	return fmt.Errorf("the result %s reads keys %q, which have no value at the end of branch %q", windowName(b.visit.par.res), missing, b.plan.name)
 }
 
 // identify computes what records and events of the branch need.

@@ -117,7 +117,7 @@ func (r *runner) remark(ctx context.Context) error {
 const minSnapshot = 4 << 10
 
 // withSnapshot adds a snapshot to the record if the deltas since the last one weigh more than it would.
-func (r *runner) withSnapshot(cp Checkpoint, res result) []Checkpoint {
+func (r *runner) withSnapshot(cp Checkpoint, vals []slot) []Checkpoint {
 	for _, c := range cp.Delta {
 		if c.Op != OpAppend {
 			r.since += len(c.Value) + len(c.Key)
@@ -129,7 +129,7 @@ func (r *runner) withSnapshot(cp Checkpoint, res result) []Checkpoint {
 	snap := r.blank()
 	snap.Kind, snap.Seq, snap.Status, snap.Started, snap.Ended = KindSnapshot, cp.Seq, StatusCompleted, cp.Started, cp.Ended
 	size := 0
-	for i, s := range res.vals {
+	for i, s := range vals {
 		k := &r.sch.keys[i]
 		if k.list || !s.set() {
 			continue

@@ -152,9 +152,6 @@ type gathered struct {
 
 // gather resolves the inputs of a node.
 func (r *runner) gather(n *planNode) gathered {
-	if len(n.inputs) == 0 && len(n.inner) == 0 {
-		return gathered{}
-	}
 	g := gathered{args: make([]reflect.Value, len(n.inputs))}
 	for i := range n.inputs {
 		in := &n.inputs[i]

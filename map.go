@@ -138,7 +138,7 @@ type parallel struct {
 	tasks    []Runnable
 	sub, res reflect.Type
 	opts     MapOptions
-	collect  func(loader) any // makes a *Res
+	collect  func(loader) (res any, complete bool) // makes a *Res
 }
 
 // A task is one branch to be: which of the map's runnables, with which window. An empty key means the index.
@@ -156,10 +156,9 @@ func newMap[In, Sub, Res, Out any](kind, name string, tasks []Runnable,
 	if opts != nil {
 		par.opts = *opts
 	}
-	par.collect = func(l loader) any {
+	par.collect = func(l loader) (any, bool) {
 		res := new(Res)
-		l.load(reflect.ValueOf(res).Elem())
-		return res
+		return res, l.load(reflect.ValueOf(res).Elem())
 	}
 	s := &spec{in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](), par: par}
 	s.call = func(a *attempt) (reflect.Value, error) {

@@ -72,7 +72,7 @@ func TestI1_PrecedenceInBranches(t *testing.T) {
 	}
 	bad := mapOver("fan", sayModel("say").Bind("model", "bound"), nil, withModel{"a", "own"})
 	_, err := newApp(t, burdock.MustGraph("g", burdock.Node(bad)), nil).Run(t.Context())
-	wantTexts(t, err, `field Model of the window of branch 0 gives input "model"`, `action "say" binds`)
+	wantTexts(t, err, `field Model of the window of branch 0: input "model" is bound by`, `bound by action "say"`)
 }
 
 // I1: a field of a branch's window serves all steps of the branch and all branches below it.

@@ -80,7 +80,7 @@ func (p *Retry) wait(spent int) time.Duration {
 const recordedWait = time.Second
 
 // retries reports whether a failed attempt is followed by another.
-func (r *runner) retries(res result) bool {
+func (r *runner) retries(res *result) bool {
 	p := r.cur.node.action.retry
 	return p != nil && !r.cur.unrouted && !res.leaked && r.spent+1 < p.Attempts && r.cur.ctx.Err() == nil && r.worth(p, res.err)
 }
@@ -97,7 +97,7 @@ func (r *runner) worth(p *Retry, err error) (yes bool) {
 
 // again arranges for another attempt of the failed step after a wait. A long wait is recorded first, so that a restart
 // waits for the rest of it.
-func (r *runner) again(res result) error {
+func (r *runner) again(res *result) error {
 	err := r.wrap(res.err)
 	r.spent++
 	wait := r.cur.node.action.retry.wait(r.spent)

@@ -46,16 +46,23 @@ func (r *runner) advance(ctx context.Context, h *hooks, vanished bool) (ending, 
 
 // attend performs the step that was started, or ends it after a function took the goroutine with it.
 func (r *runner) attend(vanished bool, h *hooks) (ending, bool, error) {
+	if vanished {
+		return r.vanished(h)
+	}
+	r.perform()
+	return r.finish(&r.cur.res, h)
+}
+
+// vanished ends the step whose function took the goroutine with it.
+func (r *runner) vanished(h *hooks) (ending, bool, error) {
 	switch {
-	case !vanished:
-		return r.finish(r.perform(), h)
 	case r.cur.matching != nil:
 		r.cur.unrouted = true
-		return r.failed(StatusFailed, result{err: errors.Join(r.cur.matching, goexit("a matcher"))}, h)
-	case r.cur.att == nil || r.cur.att.closed.Load():
+		return r.failed(StatusFailed, &result{err: errors.Join(r.cur.matching, goexit("a matcher"))}, h)
+	case r.cur.att == nil || r.cur.att.ended:
 		return endFatal, false, r.wrap(goexit("the store or the tracker"))
 	}
-	return r.finish(result{err: goexit(r.cur.att.place())}, h)
+	return r.finish(&result{err: goexit(r.cur.att.place())}, h)
 }
 
 // prepare resolves what the next step needs. It ends the run if an input is missing or the run is over.
@@ -63,7 +70,10 @@ func (r *runner) prepare(ctx context.Context) (ending, error) {
 	if ctx.Err() != nil || !r.backoff(ctx) {
 		return r.interrupted(ctx)
 	}
-	r.cur.node, r.cur.given, r.cur.inputs = r.next, r.gather(r.next), nil
+	r.cur.node, r.cur.given, r.cur.inputs = r.next, gathered{}, nil
+	if len(r.next.inputs) > 0 || len(r.next.inner) > 0 {
+		r.cur.given = r.gather(r.next)
+	}
 	if r.records() && len(r.cur.given.used) > 0 {
 		inputs, err := r.record(r.cur.given.used)
 		if err != nil {
@@ -133,10 +143,18 @@ func (r *runner) wrap(err error) error {
 // announce tells of the attempt that begins. A parallel step is recorded as running before its first branch starts, with
 // the inputs it was given, so that a restart finds both.
 func (r *runner) announce() error {
+	if !r.observed() {
+		return nil
+	}
 	r.emitStarted()
 	if !r.records() || r.cur.node.action.spec.par == nil || r.rerun {
 		return nil // a visit that runs again what failed writes it, see visit.remark
 	}
+	return r.begun()
+}
+
+// begun records the parallel step as running.
+func (r *runner) begun() error {
 	if err := r.commit(r.cur.ctx, nil, r.checkpoint(StatusRunning)); err != nil {
 		return err
 	}
@@ -145,7 +163,7 @@ func (r *runner) announce() error {
 }
 
 // finish ends the step with what its attempt came to, and reports whether another step follows.
-func (r *runner) finish(res result, h *hooks) (end ending, more bool, err error) {
+func (r *runner) finish(res *result, h *hooks) (end ending, more bool, err error) {
 	r.release()
 	r.recalled = r.cur.inputs // should the step have to run again
 	if err := r.tree.failed(); err != nil {
@@ -154,7 +172,7 @@ func (r *runner) finish(res result, h *hooks) (end ending, more bool, err error)
 		r.revisit = true // what its branches have committed is found again
 		return endFatal, false, err
 	}
-	status, res := r.ended(res)
+	status := r.ended(res)
 	switch status {
 	case StatusCompleted:
 		return r.completed(res, h)
@@ -166,34 +184,55 @@ func (r *runner) finish(res result, h *hooks) (end ending, more bool, err error)
 }
 
 // completed commits a step that returned nil.
-func (r *runner) completed(res result, h *hooks) (ending, bool, error) {
-	n := r.cur.node
-	final := res.to == nil
-	join := r.join(final)
-	ended := r.endEvent(StatusCompleted, nil, res.to)
-	if r.records() {
-		cp := r.checkpoint(StatusCompleted)
-		cp.Delta, cp.Lists, cp.Route, cp.Join = res.delta, res.lists, res.label, join
-		if !final {
-			cp.Next = res.to.action.name
-		}
-		cp.Halted = h.halts(n, res.to)
-		if kept, err := r.commitEnded(ended, r.withSnapshot(cp, res)...); err != nil {
-			if kept {
-				r.later(func() { r.pass(res) }, StatusCompleted, nil)
-			}
+func (r *runner) completed(res *result, h *hooks) (ending, bool, error) {
+	if r.observed() {
+		if err := r.register(res, h); err != nil {
 			return endFatal, false, err
 		}
 	}
-	r.told(r.cur.ctx, ended)
 	r.sources.events = r.sources.events.without(r.cur.given.used)
-	if final && r.branch != nil {
+	if res.to == nil && r.branch != nil {
 		r.branch.out = res.out
 	}
 	number := r.attempt
 	r.pass(res)
-	end, more := r.follow(h, r.stepDone(StatusCompleted, number, nil))
+	if h == nil {
+		return endDone, r.next != nil, nil
+	}
+	end, more := r.passed(h, number)
 	return end, more, nil
+}
+
+// passed decides whether a root goes on after a completed step. A Step is large, so it has no place on the stack of a
+// branch.
+//
+//go:noinline
+func (r *runner) passed(h *hooks, attempt int) (ending, bool) {
+	return r.follow(h, r.stepDone(StatusCompleted, attempt, nil))
+}
+
+// register commits a completed step and tells of it. Records and events are large, and what nobody observes is done
+// without a function that has room for one: the stacks of a thousand short branches would grow for nothing.
+func (r *runner) register(res *result, h *hooks) error {
+	ended := r.endEvent(StatusCompleted, nil, res.to)
+	join := r.join(res.to == nil)
+	if r.records() {
+		cp := r.checkpoint(StatusCompleted)
+		cp.Delta, cp.Lists, cp.Route, cp.Join = res.delta, res.lists, res.label, join
+		if res.to != nil {
+			cp.Next = res.to.action.name
+		}
+		cp.Halted = h.halts(r.cur.node, res.to)
+		if kept, err := r.commitEnded(ended, r.withSnapshot(cp, res.vals)...); err != nil {
+			if kept {
+				done := *res
+				r.later(func() { r.pass(&done) }, StatusCompleted, nil)
+			}
+			return err
+		}
+	}
+	r.told(r.cur.ctx, ended)
+	return nil
 }
 
 // later arranges for move to be done when the step that has ended is saved after all.
@@ -207,13 +246,13 @@ func (r *runner) later(move func(), status Status, err error) {
 }
 
 // pass moves the position behind a completed step.
-func (r *runner) pass(res result) {
+func (r *runner) pass(res *result) {
 	r.vals, r.failure = res.vals, nil
 	r.move(res.to)
 }
 
 // failed commits a step that failed or was cancelled, and takes its error route if there is one.
-func (r *runner) failed(status Status, res result, h *hooks) (ending, bool, error) {
+func (r *runner) failed(status Status, res *result, h *hooks) (ending, bool, error) {
 	if status == StatusFailed && r.retries(res) {
 		if err := r.again(res); err != nil {
 			return endFatal, false, err
@@ -300,7 +339,7 @@ func (r *runner) keep() {
 
 // join gives a branch that ends its place among the results of the visit. If nobody is told of it, the fan does.
 func (r *runner) join(final bool) int64 {
-	if !final || r.branch == nil || !r.records() && !r.listens() {
+	if !final || r.branch == nil || !r.observed() {
 		return 0
 	}
 	return r.visit.fan.Joined(r.branch.node)
@@ -387,7 +426,7 @@ func (r *runner) wait() (ending, error) {
 }
 
 // suspended ends the run in a parallel step whose branches wait.
-func (r *runner) suspended(res result) (ending, error) {
+func (r *runner) suspended(res *result) (ending, error) {
 	r.keep()
 	r.status, r.revisit = StatusWaiting, true
 	ended := r.endEvent(StatusWaiting, nil, nil)

@@ -77,6 +77,7 @@ type current struct {
 	node     *planNode
 	att      *attempt
 	own      attempt            // att points here unless Options.Grace is set
+	res      result             // what the attempt came to
 	ctx      context.Context    //nolint:containedctx // of the run; it lives as long as the step
 	cancel   context.CancelFunc // of the Timeout
 	given    gathered
@@ -105,6 +106,9 @@ func (r *runner) state() State { return State{sch: r.sch, vals: r.vals} }
 // records reports whether the application is saved.
 func (m *member) records() bool { return m.tree.store != nil }
 
+// observed reports whether steps are recorded or told of.
+func (m *member) observed() bool { return m.records() || m.listens() }
+
 func (m *member) branchKey() string {
 	if m.branch == nil {
 		return ""
@@ -128,10 +132,17 @@ type attempt struct {
 	args    []reflect.Value
 	seq     int64
 	number  int
+	entered *stepContext // what the function was given, unless the attempt is apart
+	ended   bool         // the engine has closed it
+	apart   *meeting     // with Options.Grace: where the function's goroutine and the engine's meet
+	where   string       // which function runs, for a PanicError
+	asked   *Condition   // the one that is asked, once the function has returned
+}
+
+// A meeting is what a function that may be left behind and the engine know of each other.
+type meeting struct {
 	entered atomic.Pointer[stepContext]
 	closed  atomic.Bool
-	where   string     // which function runs, for a PanicError
-	asked   *Condition // the one that is asked, once the function has returned
 }
 
 // place names the function that runs.
@@ -144,8 +155,13 @@ func (a *attempt) place() string {
 
 // close refuses what the attempt's function may still do.
 func (a *attempt) close() {
-	a.closed.Store(true)
-	if c := a.entered.Load(); c != nil {
+	a.ended = true
+	c := a.entered
+	if a.apart != nil {
+		a.apart.closed.Store(true)
+		c = a.apart.entered.Load()
+	}
+	if c != nil {
 		c.over.Store(true)
 	}
 }
@@ -153,8 +169,9 @@ func (a *attempt) close() {
 // enter fills the window of the action and returns the context of its function.
 func (a *attempt) enter(c *stepContext, in reflect.Value) (context.Context, error) {
 	c.Context, c.of, c.action, c.seq, c.attempt = a.ctx, a.run.member, a.node.action.name, a.seq, a.number
-	a.entered.Store(c)
-	if a.closed.Load() { // Grace was over before the function began
+	if m := a.apart; m == nil {
+		a.entered = c
+	} else if m.entered.Store(c); m.closed.Load() { // Grace was over before the function began
 		c.over.Store(true)
 	}
 	l := loader{a.node.loads, a.state.vals}

@@ -20,19 +20,20 @@ type result struct {
 	leaked bool
 }
 
-// try runs the attempt's function, applies what it returned and asks the routes. All functions of the user that a leaf
+// try fills in what the attempt comes to: it runs the function, applies what it returned and asks the routes. All functions of the user that a leaf
 // step calls run in here, so that one place recovers their panics.
-func (a *attempt) try() (res result) {
+func (a *attempt) try(res *result) {
+	*res = result{}
 	defer func() {
 		if v := recover(); v != nil {
-			res = result{err: &PanicError{Where: a.place(), Value: v, Stack: debug.Stack()}}
+			*res = result{err: &PanicError{Where: a.place(), Value: v, Stack: debug.Stack()}}
 		}
 	}()
 	a.where = "the action"
-	if res = a.call(); res.err != nil {
+	if a.call(res); res.err != nil {
 		errors.Is(res.err, errWaiting) // asked here first, where a panic of the error's own methods is recovered
 		errors.AsType[*PanicError](res.err)
-		return res
+		return
 	}
 	n := a.node
 	if !n.exit {
@@ -48,36 +49,34 @@ func (a *attempt) try() (res result) {
 	if res.to == nil && a.run.branch != nil {
 		res.out, res.err = a.run.branch.collect(res.vals)
 	}
-	return res
 }
 
 // call runs the function and applies what it wrote.
-func (a *attempt) call() result {
+func (a *attempt) call(res *result) {
 	s := a.node.action.spec
 	if s.raw != nil {
 		ops, err := s.raw.call(a)
-		if err != nil {
-			return result{err: err}
+		if res.err = err; err == nil {
+			a.applyOps(ops, res)
 		}
-		return a.applyOps(ops)
+		return
 	}
 	out, err := s.call(a)
-	if err != nil {
-		return result{err: err}
+	if res.err = err; err == nil {
+		a.apply(out, res)
 	}
-	return a.apply(out)
 }
 
 // start begins an attempt of the next node. ctx is the run's.
 func (r *runner) start(ctx context.Context) {
 	n := r.cur.node
 	r.count()
-	r.spans.Store(0)
 	att := &r.cur.own
+	var apart *meeting
 	if r.tree.grace > 0 {
-		att = new(attempt)
+		att, apart = new(attempt), new(meeting)
 	}
-	*att = attempt{ctx: ctx, run: r, node: n, state: r.state(), args: r.cur.given.args, seq: r.seq + 1, number: r.attempt}
+	*att = attempt{apart: apart, ctx: ctx, run: r, node: n, state: r.state(), args: r.cur.given.args, seq: r.seq + 1, number: r.attempt}
 	r.cur.att, r.cur.ctx, r.cur.cancel = att, ctx, nil
 	r.cur.matching, r.cur.unrouted, r.halted = nil, false, ""
 	if d := n.action.timeout; d > 0 {
@@ -91,32 +90,43 @@ func (r *runner) start(ctx context.Context) {
 // count begins another attempt of the next step.
 func (r *runner) count() {
 	r.attempt++
-	if !r.opened {
-		r.events.Store(0)
+	if r.listens() {
+		r.spans.Store(0)
+		if !r.opened {
+			r.events.Store(0)
+		}
 	}
 	r.opened = false
 }
 
 // perform runs the attempt, on a goroutine of its own if Options.Grace may have to leave it behind.
-func (r *runner) perform() result {
+func (r *runner) perform() {
 	att := r.cur.att
 	if r.tree.grace <= 0 || att.node.action.spec.par != nil {
-		return att.try()
+		att.try(&r.cur.res)
+		return
 	}
-	res, how := apart(att.ctx, r.tree.grace, att.try)
+	r.performApart(att)
+}
+
+func (r *runner) performApart(att *attempt) {
+	res, how := apart(att.ctx, r.tree.grace, func() (res result) {
+		att.try(&res)
+		return res
+	})
 	switch how {
 	case leaked:
-		return result{leaked: true, err: &LeakError{Path: r.path(), Action: att.node.action.name, Cause: context.Cause(att.ctx)}}
+		res = result{leaked: true, err: &LeakError{Path: r.path(), Action: att.node.action.name, Cause: context.Cause(att.ctx)}}
 	case vanished:
-		return result{err: goexit(att.place())}
+		res = result{err: goexit(att.place())}
 	}
-	return res
+	r.cur.res = res
 }
 
 func goexit(where string) error { return &PanicError{Where: where, Value: ErrGoexit} }
 
 // ended closes the attempt for whatever its function left behind, and says what the result means.
-func (r *runner) ended(res result) (Status, result) {
+func (r *runner) ended(res *result) Status {
 	att := r.cur.att
 	timeout := att.ctx.Err() != nil && r.cur.ctx.Err() == nil
 	if r.cur.cancel != nil {
@@ -125,20 +135,20 @@ func (r *runner) ended(res result) (Status, result) {
 	att.close()
 	switch {
 	case res.err == nil:
-		return StatusCompleted, res
+		return StatusCompleted
 	case res.leaked:
-		return StatusFailed, res
+		return StatusFailed
 	case errors.Is(res.err, errWaiting):
-		return StatusWaiting, res
+		return StatusWaiting
 	case r.cur.ctx.Err() != nil:
 		if cause := context.Cause(r.cur.ctx); !errors.Is(res.err, cause) {
 			res.err = fmt.Errorf("%w: %w", cause, res.err)
 		}
-		return StatusCancelled, res
+		return StatusCancelled
 	case timeout:
 		res.err = fmt.Errorf("%w (%v): %w", ErrTimeout, att.node.action.timeout, res.err)
 	}
-	return StatusFailed, res
+	return StatusFailed
 }
 
 // errWaiting is what a visit returns when its branches wait.
@@ -169,11 +179,11 @@ func (r *runner) handler(failed error) (to *planNode, label string, err error) {
 }
 
 // apply writes the fields of out into a copy of the state.
-func (a *attempt) apply(out reflect.Value) (res result) {
+func (a *attempt) apply(out reflect.Value, res *result) {
 	n := a.node
 	res.vals = a.state.vals
 	if len(n.stores) == 0 {
-		return res
+		return
 	}
 	res.vals = a.after()
 	for i := range n.stores {
@@ -182,12 +192,15 @@ func (a *attempt) apply(out reflect.Value) (res result) {
 		if len(n.stores) > 1 {
 			v = boxed(v)
 		}
-		if err := a.store(s, v, &res); err != nil {
-			res.err = fmt.Errorf("action %q wrote key %q: %w", n.action.name, a.state.sch.keys[s.slot].name, err)
-			return res
+		if err := a.store(s, v, res); err != nil {
+			res.err = a.unwritten(a.state.sch.keys[s.slot].name, err)
+			return
 		}
 	}
-	return res
+}
+
+func (a *attempt) unwritten(key string, err error) error {
+	return fmt.Errorf("action %q wrote key %q: %w", a.node.action.name, key, err)
 }
 
 // after returns a copy of the slots to write to. The state after a branch's last step is read once, for its result, and
@@ -256,17 +269,16 @@ func (a *attempt) write(i int, kind Op, v reflect.Value, res *result) error {
 }
 
 // applyOps writes what a Raw action changed.
-func (a *attempt) applyOps(ops []op) (res result) {
+func (a *attempt) applyOps(ops []op, res *result) {
 	res.vals = a.state.copied()
 	for _, o := range ops {
 		name := a.node.action.key(o.key)
-		if err := a.write(a.state.sch.index[name], o.kind, o.v, &res); err != nil {
-			res.err = fmt.Errorf("action %q wrote key %q: %w", a.node.action.name, name, err)
-			return res
+		if err := a.write(a.state.sch.index[name], o.kind, o.v, res); err != nil {
+			res.err = a.unwritten(name, err)
+			return
 		}
 	}
 	res.delta = merged(res.delta)
-	return res
 }
 
 // largeValue is the size in bytes from which a value is kept apart from the others of its struct: otherwise a small

@@ -128,13 +128,13 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 		v.ended = true
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("states of action %q: %w", v.node.action.name, err)
+		return false, v.fault("states of ", err)
 	case n.Index >= v.par.opts.MaxBranches:
-		return false, fmt.Errorf("action %q: its sequence yields more than MaxBranches (%d) branches", v.node.action.name, v.par.opts.MaxBranches)
+		return false, v.fault("", fmt.Errorf("its sequence yields more than MaxBranches (%d) branches", v.par.opts.MaxBranches))
 	}
 	b := &n.B
 	if err := b.init(v, n, t); err != nil {
-		return false, fmt.Errorf("action %q: %w", v.node.action.name, err)
+		return false, v.fault("", err)
 	}
 	if err := v.unique(b); err != nil {
 		return false, err
@@ -146,11 +146,20 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 	return true, nil
 }
 
+// fault names the action in the error of its sequence.
+func (v *visit) fault(of string, err error) error {
+	return fmt.Errorf("%saction %q: %w", of, v.node.action.name, err)
+}
+
 // nextTask asks the sequence, and leaves it behind if it ignores its cancellation for longer than Grace.
 func (v *visit) nextTask() (t task, err error, more bool) {
 	if v.run.tree.grace <= 0 {
 		return v.next()
 	}
+	return v.nextApart()
+}
+
+func (v *visit) nextApart() (t task, err error, more bool) {
 	type pulled struct {
 		t    task
 		err  error

@@ -70,8 +70,7 @@ type Fan[B any] struct {
 func New[B any](c Config[B]) *Fan[B] {
 	f := &Fan[B]{c: c, gone: make(chan struct{})}
 	f.ready.L, f.turn.L, f.room.L = &f.mu, &f.mu, &f.mu
-	f.tasks.at = func(n *Node[B]) *link[B] { return &n.task }
-	f.joined.at = func(n *Node[B]) *link[B] { return &n.joined }
+	f.tasks.at, f.joined.at = inTasks, inJoined
 	return f
 }
 
@@ -204,7 +203,7 @@ func (f *Fan[B]) Rest(yield func(n *Node[B]) bool) {
 	f.mu.Lock()
 	first := f.tasks.first
 	f.mu.Unlock()
-	for n := first; n != nil; n = n.task.next {
+	for n := first; n != nil; n = n.links[inTasks].next {
 		if !yield(n) {
 			return
 		}

@@ -7,10 +7,9 @@ type Node[B any] struct {
 	Join  int64 // 1, 2, ... in the order of joining; 0 before
 	Found bool  // set by Config.Pull: the task has its result already, and its Join number if it has one
 
-	phase    phase
-	task     link[B]
-	joined   link[B]
 	isJoined bool
+	phase    phase
+	links    [2]link[B] // in the task list and in the joined list
 }
 
 // Skipped reports whether the task was never started. It is asked after Close, like Suspended.
@@ -31,34 +30,40 @@ const (
 	delivered              // the consumer has it
 )
 
+// The links of a node.
+const (
+	inTasks = iota
+	inJoined
+)
+
 // list is an intrusive list. at chooses which of a node's two links it uses.
 type list[B any] struct {
 	first, last *Node[B]
-	at          func(*Node[B]) *link[B]
+	at          int
 }
 
 func (l *list[B]) push(n *Node[B]) {
-	li := l.at(n)
+	li := &n.links[l.at]
 	li.prev = l.last
 	if l.last == nil {
 		l.first = n
 	} else {
-		l.at(l.last).next = n
+		l.last.links[l.at].next = n
 	}
 	l.last = n
 }
 
 func (l *list[B]) remove(n *Node[B]) {
-	li := l.at(n)
+	li := &n.links[l.at]
 	if li.prev == nil {
 		l.first = li.next
 	} else {
-		l.at(li.prev).next = li.next
+		li.prev.links[l.at].next = li.next
 	}
 	if li.next == nil {
 		l.last = li.prev
 	} else {
-		l.at(li.next).prev = li.prev
+		li.next.links[l.at].prev = li.prev
 	}
 	*li = link[B]{}
 }
