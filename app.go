@@ -121,7 +121,7 @@ func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
 	if opts.MaxConcurrency > 0 {
 		a.tree.tokens = make(chan struct{}, opts.MaxConcurrency)
 	}
-	a.run = &runner{member: &member{tree: a.tree, plan: p}}
+	a.run = a.runner(p)
 	var inputs, flow error
 	a.tree.config, inputs = p.check("Options.Given", opts.Given)
 	if anew {
@@ -173,7 +173,7 @@ func (a *App) begin(p *plan, opts *Options) (err error) {
 
 // runner returns a runner at the beginning.
 func (a *App) runner(p *plan) *runner {
-	return &runner{member: &member{tree: a.tree, plan: p}, sch: a.base, vals: a.blank, next: p.start}
+	return &runner{member: &member{tree: a.tree, watched: &watched{}}, plan: p, sch: a.base, vals: a.blank, next: p.start}
 }
 
 // commit makes the runner's state the committed one.

@@ -26,7 +26,7 @@ func (r *runner) blank() Checkpoint {
 	}
 	if b := r.branch; b != nil {
 		cp.Parent = Ref{App: r.visit.of.identity(), Seq: r.visit.seq}
-		cp.Task, cp.Key, cp.Index, cp.Fingerprint = b.plan.name, b.key(), b.index, b.print
+		cp.Task, cp.Key, cp.Index, cp.Fingerprint = b.plan.name, b.key(), b.node.Index, b.watched.print
 	}
 	return cp
 }

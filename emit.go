@@ -24,11 +24,11 @@ func (r *runner) event(kind EventKind) Event {
 func (m *member) anyEvent(kind EventKind) Event {
 	e := Event{
 		Kind: kind, Time: now(), Root: m.tree.root, App: m.identity(), Path: m.path(),
-		Project: m.tree.project, Partition: m.tree.partition, N: m.events.Add(1),
+		Project: m.tree.project, Partition: m.tree.partition, N: m.watched.events.Add(1),
 	}
 	if b := m.branch; b != nil {
 		e.Parent = Ref{App: m.visit.of.identity(), Seq: m.visit.seq}
-		e.Task, e.Key, e.Index = b.plan.name, b.key(), b.index
+		e.Task, e.Key, e.Index = b.plan.name, b.key(), b.node.Index
 	}
 	return e
 }
@@ -90,7 +90,7 @@ func (r *runner) emitApp(ctx context.Context, kind EventKind, edit func(*Event))
 	}
 	if begins := kind == EventAppStarted || kind == EventBranchStarted; begins && !r.opened {
 		r.opened = true
-		r.events.Store(0)
+		r.watched.events.Store(0)
 	}
 	e := r.event(kind)
 	if r.opened {

@@ -39,10 +39,12 @@ func (m *member) identity() string {
 	switch {
 	case m.branch == nil:
 		return m.tree.root
-	case m.id != "":
-		return m.id
+	case m.watched != nil:
+		return m.watched.id
 	}
-	return branchID(m.visit.of.identity(), m.visit.seq, m.branch.plan.name, m.branch.key(), m.branch.fingerprint())
+	var o opening
+	_ = m.branch.begin(&o) // it has succeeded before
+	return branchID(m.visit.of.identity(), m.visit.seq, m.branch.plan.name, m.branch.key(), m.branch.fingerprint(&o))
 }
 
 func branchID(parent string, seq int64, task, key, fingerprint string) string {
@@ -61,8 +63,8 @@ func writeParts(h hash.Hash, parts ...string) {
 	}
 }
 
-// fingerprint hashes what the branch was given: its window, the bindings of its actions, and the inputs that are known.
-func (b *branch) fingerprint() string {
+// fingerprint hashes what the branch begins with: its window, the bindings of its actions, and the inputs that are known.
+func (b *branch) fingerprint(o *opening) string {
 	h := sha256.New()
 	add := func(kind, name string, v reflect.Value, encode func(reflect.Value) ([]byte, error)) {
 		data, err := encode(v)
@@ -71,15 +73,14 @@ func (b *branch) fingerprint() string {
 		}
 		writeParts(h, kind, name, string(data))
 	}
-	sch := b.sch
-	for i, s := range b.given {
-		if s.set() {
-			add("state", sch.keys[i].name, s.v, sch.keys[i].codec.Encode)
+	for i, s := range o.vals {
+		if k := &o.sch.keys[i]; s.set() {
+			add("state", k.name, s.v, k.codec.Encode)
 		}
 	}
 	writeParts(h, b.plan.bindings())
 	for _, u := range b.plan.plan.inputList {
-		if v, event, ok := b.known.find(u.name); ok && !u.secret && (!event || !b.visit.answered(u.name)) {
+		if v, event, ok := o.inputs.find(u.name); ok && !u.secret && (!event || !b.visit.answered(u.name)) {
 			add("input", u.name, v, u.codec.Encode)
 		}
 	}

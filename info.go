@@ -12,7 +12,7 @@ import (
 type stepContext struct {
 	context.Context //nolint:containedctx // it is one
 	of              *member
-	action          string
+	node            *planNode
 	seq             int64
 	attempt         int
 	over            atomic.Bool // the attempt has ended; what a leaked function still does is refused
@@ -58,7 +58,7 @@ func Info(ctx context.Context) *StepInfo {
 	}
 	m := c.of
 	return &StepInfo{
-		Root: m.tree.root, App: m.identity(), Path: m.path(), Seq: c.seq, Attempt: c.attempt, Action: c.action,
+		Root: m.tree.root, App: m.identity(), Path: m.path(), Seq: c.seq, Attempt: c.attempt, Action: c.node.action.name,
 		Key: m.branchKey(), Index: m.branchIndex(), Durable: m.tree.durable,
 	}
 }

@@ -61,7 +61,7 @@ func MapStates[In, Sub, Res, Out any](name string, action Runnable,
 	pull := func(ctx context.Context, in In) iter.Seq2[task, error] {
 		return func(yield func(task, error) bool) {
 			for sub, err := range states(ctx, in) {
-				if !yield(task{sub: reflect.ValueOf(&sub).Elem()}, err) {
+				if !yield(task{sub: &sub}, err) {
 					return
 				}
 			}
@@ -82,7 +82,7 @@ func MapActions[In, Sub, Res, Out any](name string, actions []Runnable,
 			sub, err := beginning(ctx, in, state)
 			for i, a := range actions {
 				each := sub
-				if !yield(task{run: i, key: a.Name(), sub: reflect.ValueOf(&each).Elem()}, err) {
+				if !yield(task{run: i, key: a.Name(), sub: &each}, err) {
 					return
 				}
 			}
@@ -109,7 +109,7 @@ func beginning[In, Sub any](ctx context.Context, in In, state func(context.Conte
 func Subgraph[In, Out any](name string, graph Runnable) *Action {
 	pull := func(_ context.Context, in In) iter.Seq2[task, error] {
 		return func(yield func(task, error) bool) {
-			yield(task{key: name, sub: reflect.ValueOf(&in).Elem()}, nil)
+			yield(task{key: name, sub: &in}, nil)
 		}
 	}
 	reduce := func(_ context.Context, _ In, rs *Results[In, Out]) (out Out, err error) {
@@ -145,7 +145,7 @@ type parallel struct {
 type task struct {
 	run int
 	key string
-	sub reflect.Value // a Sub, addressable
+	sub any // *Sub
 }
 
 func newMap[In, Sub, Res, Out any](kind, name string, tasks []Runnable,

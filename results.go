@@ -113,7 +113,11 @@ func (v *visit) take(order fan.Order) (delivery, bool) {
 		return delivery{}, false
 	}
 	b := &n.B
-	return delivery{in: b.sub.Addr().Interface(), out: b.out, err: b.err, of: b}, true
+	d := delivery{in: b.in, out: b.out, of: b}
+	if b.err != nil {
+		d.err = b.err
+	}
+	return d, true
 }
 
 // problem implements feed.
@@ -126,7 +130,7 @@ func (v *visit) problem() error {
 }
 
 func (b *branch) actionName() string { return b.plan.name }
-func (b *branch) position() int64    { return b.index }
+func (b *branch) position() int64    { return b.node.Index }
 func (b *branch) appID() string      { return b.identity() }
 func (b *branch) appPath() string    { return b.path() }
 

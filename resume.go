@@ -270,11 +270,14 @@ func (v *visit) read() (highest, last int64, err error) {
 func (v *visit) match(n *fan.Node[branch]) error {
 	b := &n.B
 	r := b.run
-	rec := v.recorded[r.id]
+	if b.watched == nil {
+		return nil
+	}
+	rec := v.recorded[b.watched.id]
 	if rec == nil {
 		return nil
 	}
-	delete(v.recorded, r.id)
+	delete(v.recorded, b.watched.id)
 	if err := v.revive(b, rec); err != nil {
 		return fmt.Errorf("%s: %w", r.path(), err)
 	}
@@ -314,7 +317,7 @@ func (v *visit) revive(b *branch, rec *record) error {
 	case status == StatusFailed && !v.rerun && v.par.opts.Failures != FailFast:
 		failure := *rec.last.Error
 		failure.revive(r.plan.sentinels)
-		b.status, b.err = StatusFailed, &BranchError{Path: r.path(), Key: b.key(), Index: b.index, Err: failure.err}
+		b.status, b.err = StatusFailed, &BranchError{Path: r.path(), Key: b.key(), Index: b.node.Index, Err: failure.err}
 		v.count(b, rec.last.Join)
 	default:
 		v.again(rec.last, status)
@@ -393,14 +396,14 @@ func (v *visit) cancelLeft(n *fan.Node[branch]) error {
 		cancel(&cp)
 		v.marks = append(v.marks, cp)
 	case r.unfinished():
-		if err := v.cancelLatest(r.id, cancel); err != nil {
+		if err := v.cancelLatest(r.watched.id, cancel); err != nil {
 			return err
 		}
 	}
 	if r.next.action.spec.par == nil {
 		return nil
 	}
-	return v.sweep(Ref{App: r.id, Seq: r.seq + 1}, cancel)
+	return v.sweep(Ref{App: r.watched.id, Seq: r.seq + 1}, cancel)
 }
 
 // cancelLatest notes that the latest step of an application, which is unfinished, is cancelled.

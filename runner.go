@@ -25,6 +25,8 @@ import (
 type runner struct {
 	*member
 
+	plan    *plan
+	opening opening // of a branch
 	sch     *schema
 	vals    []slot // never written to once shared
 	seq     int64
@@ -63,11 +65,17 @@ var runners = sync.Pool{New: func() any { return new(runner) }}
 // A member is who an application is among those of its tree, as long as anybody asks: contexts and results that
 // functions have kept refer to it after its runner is gone.
 type member struct {
-	tree   *tree
-	plan   *plan
-	visit  *visit       // of a branch: the visit that started it
-	branch *branch      // of a branch
-	id     string       // of a branch, once it was computed
+	tree    *tree
+	visit   *visit  // of a branch: the visit that started it
+	branch  *branch // of a branch
+	watched *watched
+}
+
+// watched is what records and events of an application need. A branch that is neither recorded nor tracked has none.
+type watched struct {
+	id     string       // of a branch
+	print  string       // of a branch: its fingerprint
+	began  int64        // of a branch, in nanoseconds since 1970, if it is tracked
 	events atomic.Int64 // of the last attempt
 	spans  atomic.Int64 // of the last attempt
 }
@@ -120,7 +128,7 @@ func (m *member) branchIndex() int64 {
 	if m.branch == nil {
 		return 0
 	}
-	return m.branch.index
+	return m.branch.node.Index
 }
 
 // An attempt is one try of a step, and what an action's function is called with.
@@ -168,7 +176,7 @@ func (a *attempt) close() {
 
 // enter fills the window of the action and returns the context of its function.
 func (a *attempt) enter(c *stepContext, in reflect.Value) (context.Context, error) {
-	c.Context, c.of, c.action, c.seq, c.attempt = a.ctx, a.run.member, a.node.action.name, a.seq, a.number
+	c.Context, c.of, c.node, c.seq, c.attempt = a.ctx, a.run.member, a.node, a.seq, a.number
 	if m := a.apart; m == nil {
 		a.entered = c
 	} else if m.entered.Store(c); m.closed.Load() { // Grace was over before the function began

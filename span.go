@@ -33,7 +33,7 @@ func Span(ctx context.Context, name string) (_ context.Context, end func(error))
 		return ctx, func(error) {}
 	}
 	parent, _ := ctx.Value(spanKey{}).(int64)
-	id := c.of.spans.Add(1)
+	id := c.of.watched.spans.Add(1)
 	started := c.event(EventSpanStarted)
 	started.Name, started.Span, started.ParentSpan = name, id, parent
 	c.of.track(c, started)
@@ -72,6 +72,6 @@ func Attr(ctx context.Context, name string, value any) {
 // event returns an event of the step that c belongs to, also when a function calls it from a goroutine of its own.
 func (c *stepContext) event(kind EventKind) Event {
 	e := c.of.anyEvent(kind)
-	e.Seq, e.Attempt, e.Action = c.seq, c.attempt, c.action
+	e.Seq, e.Attempt, e.Action = c.seq, c.attempt, c.node.action.name
 	return e
 }

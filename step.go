@@ -91,9 +91,9 @@ func (r *runner) start(ctx context.Context) {
 func (r *runner) count() {
 	r.attempt++
 	if r.listens() {
-		r.spans.Store(0)
+		r.watched.spans.Store(0)
 		if !r.opened {
-			r.events.Store(0)
+			r.watched.events.Store(0)
 		}
 	}
 	r.opened = false

@@ -219,7 +219,7 @@ func (v *visit) failed(b *branch) {
 func (v *visit) count(b *branch, join int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.fails = append(v.fails, failedBranch{join, b.err.(*BranchError)}) //nolint:errorlint // settle made it
+	v.fails = append(v.fails, failedBranch{join, b.err})
 }
 
 // reduce runs the user's function, and leaves it behind if it ignores its cancellation for longer than Grace.
