@@ -173,7 +173,8 @@ func (a *App) begin(p *plan, opts *Options) (err error) {
 
 // runner returns a runner at the beginning.
 func (a *App) runner(p *plan) *runner {
-	return &runner{member: &member{tree: a.tree, watched: &watched{}}, plan: p, sch: a.base, vals: a.blank, next: p.start}
+	m := &member{tree: a.tree, watched: &watched{}}
+	return &runner{course: course{member: m, plan: p, sch: a.base, vals: a.blank, next: p.start}}
 }
 
 // commit makes the runner's state the committed one.

@@ -182,9 +182,8 @@ func (b *branch) forget() {
 	r := b.run
 	b.run = nil
 	if b.tree.grace == 0 { // otherwise a function that was left behind may still use it
-		clear(r.scratch)
-		clear(r.opening.vals)
-		*r = runner{scratch: r.scratch[:0], opening: opening{vals: r.opening.vals[:0]}}
+		r.course = course{}
+		r.cur.node, r.cur.att, r.cur.matching = nil, nil, nil
 		runners.Put(r)
 	}
 }

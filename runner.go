@@ -23,10 +23,18 @@ import (
 //
 // A branch's runner is lent from runners until the branch has ended; no function of the user ever sees one.
 type runner struct {
+	course
+
+	opening opening // of a branch
+	cur     current
+	scratch []slot // for the state after a branch's last step, which lives no longer than its result is read
+}
+
+// A course is where an application stands, and what one call leaves for the next.
+type course struct {
 	*member
 
 	plan    *plan
-	opening opening // of a branch
 	sch     *schema
 	vals    []slot // never written to once shared
 	seq     int64
@@ -55,11 +63,10 @@ type runner struct {
 	after   func() (step Step, passed bool) // moves the position behind that step, if it has passed, once it is saved
 	since   int                             // bytes of deltas since the last snapshot
 	opened  bool                            // the first event of the next attempt has been told
-	cur     current
-
-	scratch []slot // for the state after a branch's last step, which lives no longer than its result is read
 }
 
+// runners has those of branches that have ended. What they refer to lives until the next branch or the collector comes:
+// to clear half a kilobyte that is about to be overwritten would be a twentieth of what a short branch costs.
 var runners = sync.Pool{New: func() any { return new(runner) }}
 
 // A member is who an application is among those of its tree, as long as anybody asks: contexts and results that

@@ -122,7 +122,7 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 	}()
 	t, err, more := v.nextTask()
 	switch {
-	case v.ctx.Err() != nil && (!more || err != nil):
+	case (!more || err != nil) && v.ctx.Err() != nil:
 		return false, outside{context.Cause(v.ctx)} // a sequence that heeds its context is not at its end
 	case !more && err == nil:
 		v.ended = true
