@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/burdock-go/burdock/internal/bind"
@@ -275,8 +276,26 @@ func (c *compiler) branch(n *planNode, r Runnable) {
 		reader := fmt.Sprintf("the result %s of %s", windowName(par.res), who)
 		c.errs = append(c.errs, wrapAll(fmt.Sprintf("%s: branch %q", who, b.name), b.unwritten(given, reader))...)
 	}
+	for _, last := range p.nodes {
+		last.last = b.returnedBy(last, par)
+	}
 	c.innerInputs(n, b)
 	n.branches = append(n.branches, b)
+}
+
+// returnedBy reports whether the branch ends with n, and the result is of the type that n returns and holds the same
+// keys in the same fields.
+func (b *branchPlan) returnedBy(n *planNode, par *parallel) bool {
+	if !n.exit && len(n.routes) > 0 || n.action.spec.out != par.res || len(b.result) != len(n.stores) {
+		return false
+	}
+	for i, s := range n.stores {
+		l := b.result[i]
+		if s.field.Append || s.field.Delete || s.field.OmitZero || l.slot != s.slot || !slices.Equal(l.field.Index, s.field.Index) {
+			return false
+		}
+	}
+	return true
 }
 
 // unwritten checks the branch graph against the window it begins with and the result that is read from it.

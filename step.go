@@ -46,7 +46,7 @@ func (a *attempt) try(res *result) {
 			}
 		}
 	}
-	if res.to == nil && a.run.branch != nil {
+	if res.to == nil && a.run.branch != nil && res.out == nil {
 		res.out, res.err = a.run.branch.collect(res.vals)
 	}
 }
@@ -63,8 +63,33 @@ func (a *attempt) call(res *result) {
 	}
 	out, err := s.call(a)
 	if res.err = err; err == nil {
+		if a.node.last && !a.run.records() {
+			a.deliver(out, res)
+			return
+		}
 		a.apply(out, res)
 	}
+}
+
+// deliver takes what the action returned as what reduce reads, as it stands: nobody else will ask for the state.
+func (a *attempt) deliver(out reflect.Value, res *result) {
+	for i := range a.node.stores {
+		s := &a.node.stores[i]
+		v := s.field.Value(out)
+		n, err := s.codec.Normalize(v)
+		if err == nil {
+			err = s.codec.Valid(n)
+		}
+		if err != nil {
+			res.err = a.unwritten(a.state.sch.keys[s.slot].name, err)
+			return
+		}
+		if !s.codec.Normal() {
+			v.Set(n)
+		}
+		clip(v)
+	}
+	res.vals, res.out = a.state.vals, out.Addr().Interface()
 }
 
 // start begins an attempt of the next node. ctx is the run's.
@@ -76,7 +101,9 @@ func (r *runner) start(ctx context.Context) {
 	if r.tree.grace > 0 {
 		att, apart = new(attempt), new(meeting)
 	}
-	*att = attempt{apart: apart, ctx: ctx, run: r, node: n, state: r.state(), args: r.cur.given.args, seq: r.seq + 1, number: r.attempt}
+	att.apart, att.ctx, att.run, att.node, att.args = apart, ctx, r, n, r.cur.given.args
+	att.state.sch, att.state.vals, att.seq, att.number = r.sch, r.vals, r.seq+1, r.attempt
+	att.entered, att.ended, att.where, att.asked = nil, false, "", nil
 	r.cur.att, r.cur.ctx, r.cur.cancel = att, ctx, nil
 	r.cur.matching, r.cur.unrouted, r.halted = nil, false, ""
 	if d := n.action.timeout; d > 0 {
