@@ -40,7 +40,7 @@ type planNode struct {
 	routes    []planRoute
 	onError   []planRoute
 	exit      bool
-	last      bool         // of a branch: it ends the branch, and what it returns is the result as it stands
+	last      bool          // of a branch: it ends the branch, and what it returns is the result as it stands
 	branches  []*branchPlan // of a parallel action
 	inner     []*inputUse   // inputs that its branches declare
 	rawWrites []int         // slots that a Raw action declares as written
