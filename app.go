@@ -22,6 +22,12 @@ type App struct {
 	fresh bool  // made by New: it must not exist
 	blank []slot
 
+	origin    Store        // where the record is: the tree's store, or elsewhere
+	elsewhere Store        // Cascade.RestoreFrom
+	abroad    bool         // the record is elsewhere, and is to be copied before anything else is saved
+	change    change       // what to do about another form of the graph
+	rewritten []Checkpoint // because of one, to be saved before anything else
+
 	mu        sync.Mutex
 	committed State
 	outcome   *Outcome
@@ -58,8 +64,8 @@ func (a *App) absent(ctx context.Context) error {
 }
 
 // Resume goes on with an application that the store has. It fails with ErrNotFound if there is none, and with
-// ErrGraphChanged, naming the differences, if it was made by a graph of another hash. Options.State only says the types
-// of keys that the graph does not use.
+// ErrGraphChanged, naming the differences, if it was made by a graph of another hash and the options do not say what to
+// do about it. Options.State only says the types of keys that the graph does not use.
 func Resume(ctx context.Context, g *Graph, opts *Options) (*App, error) {
 	if opts == nil || opts.ID == "" || opts.Cascade.Store == nil {
 		return nil, errors.New("burdock: Resume needs Options.ID and Options.Cascade.Store")
@@ -111,6 +117,8 @@ func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
 		root: opts.ID, project: opts.Project, partition: opts.Partition,
 		logger: opts.Logger, grace: opts.Grace,
 	}}
+	a.origin, a.elsewhere = opts.Cascade.Store, opts.Cascade.RestoreFrom
+	a.change = change{opts.AllowGraphChange || opts.Migrate != nil, opts.Migrate}
 	durability := a.tree.configure(opts.Cascade, opts.Durability)
 	if a.tree.root == "" {
 		a.tree.root = newID()
@@ -186,12 +194,15 @@ func (a *App) commit() {
 
 // reload puts the application where the store says it stands.
 func (a *App) reload(ctx context.Context) error {
-	rec, err := readRecord(ctx, a.tree.store, a.tree.root)
+	rec, err := a.readRecord(ctx)
 	if err != nil {
 		return err
 	}
+	a.rewritten = nil
 	if rec.last.GraphHash != a.graph.Hash() {
-		return a.graphChanged(ctx, &rec.last)
+		if rec, a.rewritten, err = a.adapt(ctx, rec); err != nil {
+			return err
+		}
 	}
 	r := a.runner(a.run.plan)
 	if r.sch, r.vals, err = rec.state(a.base); err != nil {

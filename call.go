@@ -141,6 +141,9 @@ func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, e
 	if err := a.tree.flush(ctx); err != nil {
 		return a.finished(endFatal, err), err
 	}
+	if err := errors.Join(a.takeOver(ctx), a.rewrite(ctx)); err != nil {
+		return a.finished(endFatal, err), err
+	}
 	switch more, err := a.settle(ctx, h); {
 	case err != nil:
 		return a.finished(endFatal, err), err

@@ -11,7 +11,7 @@ import (
 // graphChanged says how the graph differs from the one that the application was recorded with.
 func (a *App) graphChanged(ctx context.Context, cp *Checkpoint) error {
 	what := "their descriptions cannot be compared"
-	if zero, err := a.tree.store.Load(ctx, Ref{App: cp.App, Seq: 0}); err == nil {
+	if zero, err := a.origin.Load(ctx, Ref{App: cp.App, Seq: 0}); err == nil {
 		var old, now description
 		if json.Unmarshal(zero.Description, &old) == nil && json.Unmarshal(a.graph.hashed().text, &now) == nil {
 			what = strings.Join(old.differences(now, ""), "; ")
@@ -20,7 +20,7 @@ func (a *App) graphChanged(ctx context.Context, cp *Checkpoint) error {
 			}
 		}
 	}
-	return fmt.Errorf("application %q was recorded with another form of graph %q: %w: %s; run it with the program that made it, or begin a new one",
+	return fmt.Errorf("application %q was recorded with another form of graph %q: %w: %s; run it with the program that made it, begin a new one, or set Options.AllowGraphChange or Options.Migrate",
 		cp.App, a.graph.name, ErrGraphChanged, what)
 }
 

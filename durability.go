@@ -44,6 +44,8 @@ type Journal interface {
 func (t *tree) configure(c Cascade, d Durability) error {
 	t.store, t.tracker, t.durable = c.Store, c.Tracker, d
 	switch {
+	case c.Store == nil && c.RestoreFrom != nil:
+		return errors.New("Cascade.RestoreFrom is set, but there is no Cascade.Store to go on in")
 	case c.Store == nil && (d == "" || d == Durable):
 		t.durable = Volatile
 		return nil

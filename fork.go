@@ -41,9 +41,9 @@ func Rerun(keys ...string) ForkOption { return rerunOption(keys) }
 // again. A Ref.Seq below zero is the latest step.
 //
 // Like New it writes nothing: the fork's sequence 0, which holds everything, lists included, is committed with its first
-// step. Nothing of the origin changes and nothing of the fork depends on it later. Fork fails with ErrNotFound if the
-// store of opts.Cascade has no such step, with ErrGraphChanged if another graph has run it, and with ErrExists if the
-// fork's id is taken.
+// step. Nothing of the origin changes and nothing of the fork depends on it later. Fork fails with ErrNotFound if neither
+// store of opts.Cascade has such a step, with ErrGraphChanged if another form of the graph has run it and the options do
+// not say what to do about it, and with ErrExists if the fork's id is taken.
 func Fork(ctx context.Context, g *Graph, ref Ref, opts *Options, fork ...ForkOption) (*App, error) {
 	if opts == nil || opts.Cascade.Store == nil {
 		return nil, errors.New("burdock: Fork needs Options.Cascade.Store, which has the origin")
@@ -71,13 +71,13 @@ func Fork(ctx context.Context, g *Graph, ref Ref, opts *Options, fork ...ForkOpt
 
 // forkOf puts the application where its origin stood.
 func (a *App) forkOf(ctx context.Context, ref Ref, o *forkOptions) error {
-	store := a.tree.store
-	at, err := store.Load(ctx, ref)
+	at, err := a.origin.Load(ctx, ref)
+	if a.elsewhere != nil && errors.Is(err, ErrNotFound) {
+		a.origin = a.elsewhere
+		at, err = a.origin.Load(ctx, ref)
+	}
 	if err != nil {
 		return &StoreError{Op: "load", App: ref.App, Err: err}
-	}
-	if at.GraphHash != a.graph.Hash() {
-		return a.graphChanged(ctx, &at)
 	}
 	ref.Seq = at.Seq
 	before := o.again || at.Status != StatusCompleted && (at.Status != StatusFailed || at.Next == "")
@@ -87,9 +87,14 @@ func (a *App) forkOf(ctx context.Context, ref Ref, o *forkOptions) error {
 		}
 		at.Seq--
 	}
-	rec, err := recordAt(ctx, store, ref.App, at.Seq)
+	rec, err := recordAt(ctx, a.origin, ref.App, at.Seq)
 	if err != nil {
 		return err
+	}
+	if rec.last.GraphHash != a.graph.Hash() {
+		if rec, _, err = a.adapt(ctx, rec); err != nil {
+			return err
+		}
 	}
 	r := a.run
 	if r.sch, r.vals, err = rec.state(a.base); err != nil {
@@ -100,13 +105,13 @@ func (a *App) forkOf(ctx context.Context, ref Ref, o *forkOptions) error {
 	}
 	r.beginAnew(ref)
 	if before {
-		r.recalled = at.Inputs
+		r.recalled = r.plan.declared(at.Inputs)
 	}
 	if err := r.edit(o.edits); err != nil {
 		return err
 	}
 	if o.again {
-		return r.copyBranches(ctx, ref, o.rerun)
+		return r.copyBranches(ctx, a.origin, ref, o.rerun)
 	}
 	return nil
 }
@@ -164,7 +169,7 @@ func (r *runner) edit(windows []any) error {
 
 // copyBranches prepares copies of the completed branches of the origin's step, under the ids that the fork's own step
 // will look for. They are committed with sequence 0.
-func (r *runner) copyBranches(ctx context.Context, from Ref, rerun []string) error {
+func (r *runner) copyBranches(ctx context.Context, store Store, from Ref, rerun []string) error {
 	if r.next == nil || r.next.action.spec.par == nil {
 		return errors.New("Rerun: the step is not one of a parallel action")
 	}
@@ -176,7 +181,7 @@ func (r *runner) copyBranches(ctx context.Context, from Ref, rerun []string) err
 		}
 		branch = nil
 	}
-	for cp, err := range r.tree.store.List(ctx, Query{Parent: from}) {
+	for cp, err := range store.List(ctx, Query{Parent: from}) {
 		if err != nil {
 			return &StoreError{Op: "list", App: from.App, Err: err}
 		}

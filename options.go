@@ -1,6 +1,7 @@
 package burdock
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,14 @@ type Options struct {
 	// Grace bounds how long a function may ignore its cancellation. When it is over the step fails with a *LeakError
 	// and the function's goroutine is left behind. Defaults to zero: functions are waited for.
 	Grace time.Duration
+	// AllowGraphChange lets an application go on that another form of the graph has recorded, if the graph has the node
+	// at which it stands and can read its state; keys that it does not use are kept. What the application has recorded is
+	// taken over with the first save. Defaults to false: such an application is refused with ErrGraphChanged.
+	AllowGraphChange bool
+	// Migrate is AllowGraphChange with a function that changes state and position first. It may be called again for the
+	// same application until the first save, so it should have no side effects. Its error ends the call that opened the
+	// application. Defaults to none.
+	Migrate func(ctx context.Context, m *Migration) error
 	// Logger is told of events that the tracker refused. Defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -37,6 +46,11 @@ type Options struct {
 type Cascade struct {
 	// Store keeps checkpoints. Nil: nothing is saved, and nothing can be resumed.
 	Store Store
+	// RestoreFrom is where Resume, Open and Fork also look for the application, or the origin, if Store does not have it.
+	// With the first claim its records are copied into Store, the application's own last, so that a copy
+	// that was interrupted begins again; nothing there is changed. Nobody should go on with the application there, as
+	// no claim is taken of it. Nil: nowhere.
+	RestoreFrom Store
 	// Tracker is told of events. Nil: no event is built.
 	Tracker Tracker
 }
