@@ -121,6 +121,40 @@ func TestASpentBudgetIsRenewedByTheNextRun(t *testing.T) {
 	})
 }
 
+// R4: a cancelled attempt leaves the budget as it is, in the same process and in another.
+func TestACancelledAttemptKeepsTheBudget(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			calls := 0
+			act := burdock.Func("act", func(context.Context, burdock.None) (burdock.None, error) {
+				if calls++; calls == 2 {
+					cancel()
+				}
+				return burdock.None{}, errors.New("broken")
+			}).With(burdock.Retry{Attempts: 3})
+			g := burdock.MustGraph("g", burdock.Node(act))
+			opts := &burdock.Options{ID: "app", Cascade: burdock.Cascade{Store: memstore.New()}}
+			app, err := burdock.New(t.Context(), g, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out, err := app.Run(ctx); err == nil || out.Stop != burdock.StopCancelled {
+				t.Fatalf("got %+v, %v, want it cancelled", out, err)
+			}
+			if restart {
+				if app, err = burdock.Resume(t.Context(), g, opts); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if out, err := app.Run(t.Context()); err == nil || out.Stop != burdock.StopFailed || calls != 4 {
+				t.Errorf("restart %v: got %+v, %v after %d calls, want the failure after the two attempts that were left", restart, out, err, calls)
+			}
+		})
+	}
+}
+
 // R4: by default panics are not retried, and If decides otherwise.
 func TestWhatIsRetried(t *testing.T) {
 	stop := errors.New("stop")

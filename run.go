@@ -319,7 +319,10 @@ func (r *runner) unneeded(cp Checkpoint) ([]Checkpoint, error) {
 func (r *runner) divert(status Status, failure *Failure, to *planNode) {
 	r.keep()
 	if to == nil {
-		r.status, r.rerun, r.revisit, r.spent = status, true, true, 0
+		r.status, r.rerun, r.revisit = status, true, true
+		if status == StatusFailed { // a cancelled one goes on with what is left of its budget
+			r.spent = 0
+		}
 		return
 	}
 	kept := r.kept

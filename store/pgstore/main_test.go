@@ -3,6 +3,7 @@ package pgstore_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -83,15 +84,28 @@ func connect(t testing.TB) *pgx.Conn {
 
 func TestStore(t *testing.T) {
 	server := shared.Get(t)
-	used := map[burdock.Store]string{}
+	used, stores := map[burdock.Store]string{}, map[burdock.Tracker]*pgstore.Store{}
 	storetest.Run(t, func(t *testing.T) burdock.Store {
 		schema := fresh()
-		s := open(t, server.DSN(), &pgstore.Options{Schema: schema})
+		s := open(t, server.DSN(), &pgstore.Options{Schema: schema, Log: slog.New(slog.DiscardHandler)})
 		used[s] = schema
 		return s
-	}, &storetest.Options{Second: func(t *testing.T, s burdock.Store) burdock.Store {
-		return open(t, server.DSN(), &pgstore.Options{Schema: used[s]})
-	}})
+	}, &storetest.Options{
+		Second: func(t *testing.T, s burdock.Store) burdock.Store {
+			return open(t, server.DSN(), &pgstore.Options{Schema: used[s]})
+		},
+		Tracker: func(_ *testing.T, s burdock.Store) burdock.Tracker {
+			tr := s.(*pgstore.Store).Tracker(nil)
+			stores[tr] = s.(*pgstore.Store)
+			return tr
+		},
+		Events: func(t *testing.T, tr burdock.Tracker, app string) []burdock.Event {
+			if err := tr.(*pgstore.Tracker).Flush(t.Context()); err != nil {
+				t.Error(err)
+			}
+			return events(t, stores[tr], app, pgstore.Position{})
+		},
+	})
 }
 
 func BenchmarkStore(b *testing.B) {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -48,11 +50,28 @@ func open(t testing.TB, path string, opts *sqlitestore.Options) *sqlitestore.Sto
 
 func TestStore(t *testing.T) {
 	t.Parallel()
+	quiet := &sqlitestore.Options{Log: slog.New(slog.DiscardHandler)}
+	var stores sync.Map // by tracker
 	storetest.Run(t, func(t *testing.T) burdock.Store {
-		return open(t, filepath.Join(t.TempDir(), "folder", "test.db"), nil)
-	}, &storetest.Options{Parallel: true, Second: func(t *testing.T, s burdock.Store) burdock.Store {
-		return open(t, sqlitestore.Path(s.(*sqlitestore.Store)), nil)
-	}})
+		return open(t, filepath.Join(t.TempDir(), "folder", "test.db"), quiet)
+	}, &storetest.Options{
+		Parallel: true,
+		Second: func(t *testing.T, s burdock.Store) burdock.Store {
+			return open(t, sqlitestore.Path(s.(*sqlitestore.Store)), quiet)
+		},
+		Tracker: func(_ *testing.T, s burdock.Store) burdock.Tracker {
+			tr := s.(*sqlitestore.Store).Tracker(nil)
+			stores.Store(tr, s)
+			return tr
+		},
+		Events: func(t *testing.T, tr burdock.Tracker, app string) []burdock.Event {
+			if err := tr.(*sqlitestore.Tracker).Flush(t.Context()); err != nil {
+				t.Error(err)
+			}
+			s, _ := stores.Load(tr)
+			return events(t, s.(*sqlitestore.Store), app, sqlitestore.Position{})
+		},
+	})
 }
 
 func BenchmarkStore(b *testing.B) {

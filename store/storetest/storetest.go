@@ -5,8 +5,9 @@
 //	}
 //
 // Each subtest is named after the rule it checks, as numbered in the project's rules: P1 identity and replacement, P2
-// what a record holds, P3 claims, P4 fences, P5 batches, and L for the orders and filters of List. Those of the optional
-// burdock.Pruner and burdock.Sizer are skipped for a store that is none. Run it with -race.
+// what a record holds, P3 claims, P4 fences, P5 batches, P7 relaxed saves, T1 journals, and L for the orders and filters
+// of List. Those of the optional burdock.Pruner, Sizer, Relaxer and Journal are skipped for a store that is none. Run it
+// with -race.
 //
 // What it cannot check, and a store's own tests must: that what Save acknowledged survives the end of the process or
 // of the machine, and what happens when the disk is full.
@@ -31,6 +32,10 @@ type Options struct {
 	// Second opens another store on what s keeps, as a second process would, while s stays open. Defaults to nil:
 	// what needs two is skipped.
 	Second func(t *testing.T, s burdock.Store) burdock.Store
+	// Tracker returns the tracker of s, and Events what it has been given of one application, after writing what waits,
+	// in order. Both are called concurrently if Parallel is set. Default to nil: what a journal writes is not checked.
+	Tracker func(t *testing.T, s burdock.Store) burdock.Tracker
+	Events  func(t *testing.T, tr burdock.Tracker, app string) []burdock.Event
 	// Parallel runs the checks at the same time, as far as go test -parallel allows; open and Second are called
 	// concurrently. Defaults to one after another.
 	Parallel bool
@@ -54,7 +59,7 @@ func Run(t *testing.T, open func(t *testing.T) burdock.Store, opts *Options) {
 	}
 }
 
-var groups = [][]check{identityChecks, valueChecks, batchChecks, claimChecks, listChecks, rootsChecks, concurrencyChecks, pruneChecks}
+var groups = [][]check{identityChecks, valueChecks, batchChecks, claimChecks, listChecks, rootsChecks, concurrencyChecks, pruneChecks, journalChecks, relaxedChecks, takenOverChecks}
 
 // A check is one subtest; its name begins with the rule it checks.
 type check struct {
