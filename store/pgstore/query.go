@@ -65,16 +65,18 @@ const joinOrder = `SELECT a.id FROM burdock.app a LEFT JOIN LATERAL (SELECT join
 		ORDER BY seq DESC LIMIT 1) c ON true
 	WHERE a.parent = $1 AND a.parent <> '' AND a.parent_seq = $2 ORDER BY coalesce(joined, 0) = 0, joined, idx, id`
 
-// treeOrder walks a root's tree depth first. Branches whose parent has no record yet begin trees of their own.
+// treeOrder walks a root's tree depth first. Branches whose parent has no record yet begin trees of their own. Records
+// that name each other as parents, which Burdock never writes, end the walk and not the server's memory.
 const treeOrder = `WITH RECURSIVE tree(id, name, place) AS (
-		SELECT id, name, '{}'::bigint[] FROM burdock.app WHERE name = $1 AND root = $1
-		UNION ALL
 		SELECT * FROM (
-			SELECT o.id, o.name, ARRAY[o.parent_seq, o.idx, o.id] FROM burdock.app o WHERE o.root = $1 AND o.orphan
+			SELECT id, name, '{}'::bigint[] FROM burdock.app WHERE name = $1 AND root = $1
+			UNION ALL
+			SELECT o.id, o.name, ARRAY[o.parent_seq, o.idx, o.id] FROM burdock.app o WHERE o.root = $1 AND o.orphan AND o.name <> $1
 			AND NOT EXISTS (SELECT FROM burdock.app p WHERE p.name = o.parent AND p.root IS NOT NULL)) tops
 		UNION ALL
 		SELECT a.id, a.name, tree.place || ARRAY[a.parent_seq, a.idx, a.id] FROM tree JOIN burdock.app a ON a.parent = tree.name AND a.parent <> '')
-	SELECT id FROM tree ORDER BY place`
+		CYCLE id SET circle USING trail
+	SELECT id FROM tree WHERE NOT circle ORDER BY place`
 
 // A wholeSource reads all ids at once: where their order is known only at the end, or there is one.
 type wholeSource struct {

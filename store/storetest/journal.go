@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/burdock-go/burdock"
 )
@@ -205,5 +206,20 @@ var takenOverChecks = []check{
 		s.save(step("r", 0, "a1"), step("r", 1, ""))
 		s.lists(burdock.Query{Root: "r"}, "r 0", "r 1", "r.1.0 1", deep.App+" 1", "r.1.1 1")
 		s.lists(burdock.Query{Roots: true}, "r 1")
+	}},
+	{"L_an_application_that_is_its_own_parent_is_listed_once", func(s *suite) {
+		c := step("r", 1, "")
+		c.Parent = burdock.Ref{App: "r", Seq: 1}
+		s.save(c)
+		a, b := branch("r", burdock.Ref{App: "r", Seq: 1}, 0, 1), branch("r", burdock.Ref{App: "r", Seq: 1}, 1, 1)
+		s.save(a, b)
+		inner := branch("r", burdock.Ref{App: a.App, Seq: 1}, 0, 1)
+		s.save(inner)
+		ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+		defer cancel()
+		list, err := collect(s.List(ctx, burdock.Query{Root: "r"}))
+		if got := len(list); err != nil || got != 4 {
+			s.Errorf("got %d checkpoints, %v, want each of the 4 once", got, err)
+		}
 	}},
 }
