@@ -14,8 +14,7 @@ var chains = []budget{{
 	versus: "branches of three steps, limit 8, against goroutines of errgroup.SetLimit(8) that call the three functions and keep no state",
 	price:  price{ratio: 4},
 	open: func(_ context.Context, size int) (pair, error) {
-		three, err := burdock.NewGraph("three", burdock.Chain(
-			burdock.Func("double", double), burdock.Func("raise", raise), burdock.Func("lower", lower)))
+		three, err := threeSteps()
 		if err != nil {
 			return pair{}, err
 		}
@@ -27,6 +26,11 @@ var chains = []budget{{
 		}, err
 	},
 }}
+
+func threeSteps() (*burdock.Graph, error) {
+	return burdock.NewGraph("three", burdock.Chain(
+		burdock.Func("double", double), burdock.Func("raise", raise), burdock.Func("lower", lower)))
+}
 
 // raised is what the second of the three actions writes and the third reads.
 type raised struct {

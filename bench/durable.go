@@ -58,8 +58,20 @@ func endlessSteps(ctx context.Context, f *folder, c burdock.Cascade) (step func(
 	if err != nil {
 		return nil, last, err
 	}
-	next, stop := iter.Pull2(app.Steps(ctx))
-	f.later(func() error { stop(); return nil })
+	step, stop := oneByOne(ctx, app)
+	f.later(stop)
+	for range 2 { // the first step saves the beginning too
+		if err := step(ctx); err != nil {
+			return nil, last, err
+		}
+	}
+	last, err = c.Store.Load(ctx, burdock.Ref{App: app.ID(), Seq: -1})
+	return step, last, err
+}
+
+// oneByOne returns a function that runs one step of an application that goes on.
+func oneByOne(ctx context.Context, app *burdock.App) (step func(context.Context) error, stop func() error) {
+	next, end := iter.Pull2(app.Steps(ctx))
 	step = func(context.Context) error {
 		switch _, err, more := next(); {
 		case err != nil:
@@ -69,13 +81,7 @@ func endlessSteps(ctx context.Context, f *folder, c burdock.Cascade) (step func(
 		}
 		return nil
 	}
-	for range 2 { // the first step saves the beginning too
-		if err := step(ctx); err != nil {
-			return nil, last, err
-		}
-	}
-	last, err = c.Store.Load(ctx, burdock.Ref{App: app.ID(), Seq: -1})
-	return step, last, err
+	return step, func() error { end(); return nil }
 }
 
 // The tables of raw.
@@ -99,7 +105,7 @@ func rawSteps(ctx context.Context, f *folder, like burdock.Checkpoint) (insert f
 	seq := 0
 	return func(ctx context.Context) error {
 		seq++
-		_, err := prepared.ExecContext(ctx, 1, seq, row)
+		_, err := prepared.ExecContext(context.WithoutCancel(ctx), 1, seq, row)
 		return err
 	}, err
 }
@@ -140,7 +146,7 @@ func rawTracked(ctx context.Context, f *folder, store *sqlitestore.Store, last b
 	seq := 0
 	return func(ctx context.Context) error {
 		seq++
-		return db.together(ctx, func(tx *sql.Tx) error {
+		return db.together(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			if _, err := tx.StmtContext(ctx, putStep).ExecContext(ctx, 1, seq, row); err != nil {
 				return err
 			}

@@ -97,14 +97,16 @@ func (db *rawDB) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	return s, err
 }
 
-// together runs f in one transaction.
-func (db *rawDB) together(ctx context.Context, f func(*sql.Tx) error) error {
+// together runs f in one transaction, which the end of the program does not cut off. A context that cannot end costs the
+// driver no goroutine per statement, either.
+func (db *rawDB) together(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
+	ctx = context.WithoutCancel(ctx)
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if err := f(tx); err != nil {
+	if err := f(ctx, tx); err != nil {
 		return err
 	}
 	return tx.Commit()
