@@ -19,10 +19,32 @@ type opening struct {
 // begin fills in the opening. Its slices may be those of another branch that has ended.
 func (b *branch) begin(o *opening) error {
 	o.sch, o.inputs, o.result = b.plan.sch, &b.visit.given, &b.plan.result
+	window := b.beginWindow
 	if b.plan.begin == nil {
-		return b.beginState(o)
+		window = b.beginState
 	}
-	return b.beginWindow(o)
+	if err := window(o); err != nil || b.special == nil {
+		return err
+	}
+	return b.beginGiven(o)
+}
+
+// beginGiven takes the inputs of a task.
+func (b *branch) beginGiven(o *opening) error {
+	given, err := b.plan.plan.check("Task.Given", b.special.given)
+	if err != nil {
+		return fmt.Errorf("task %.40q: %w", b.key(), err)
+	}
+	own := o.inputs != &b.visit.given
+	window := o.inputs.window.copied()
+	for name, v := range given {
+		if _, twice := window[name]; twice && own {
+			return fmt.Errorf("task %.40q: input %q is given by its State and by its Given; leave one of them out", b.key(), name)
+		}
+		window[name] = v
+	}
+	o.inputs = &sources{window: window, events: o.inputs.events, config: o.inputs.config}
+	return nil
 }
 
 // beginWindow makes the initial state of the fields of a window.

@@ -19,15 +19,32 @@ import (
 // took a third longer.
 type branch struct {
 	member
-	run    *runner           // until it has ended
-	node   *fan.Node[branch] // that this branch is in
-	plan   *branchPlan
-	in     any    // *Sub, the window it begins with
-	named  string // the key, unless it is the index; of several parts it is the form of a path
-	joined bool   // named has several parts
-	out    any    // a *Res
-	err    *BranchError
-	status Status
+	run     *runner           // until it has ended
+	node    *fan.Node[branch] // that this branch is in
+	plan    *branchPlan
+	in      any    // *Sub, the window it begins with
+	out     any    // a *Res
+	named   string // the key, unless it is the index; of several parts it is the form of a path
+	err     *BranchError
+	special *special // of a task that says more than most
+	joined  bool     // named has several parts
+	fate    fate
+}
+
+// A fate is the status of a branch, in one byte.
+type fate uint8
+
+const (
+	fateNone fate = iota
+	fateCompleted
+	fateFailed
+	fateCancelled
+	fateWaiting
+	fateSkipped
+)
+
+func (f fate) status() Status {
+	return [...]Status{"", StatusCompleted, StatusFailed, StatusCancelled, StatusWaiting, StatusSkipped}[f]
 }
 
 // maxKey is the length in bytes that a key may have.
@@ -35,7 +52,7 @@ const maxKey = 4096
 
 // init prepares the branch for a task of the visit.
 func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
-	b.node, b.in, b.named = n, t.sub, t.key
+	b.node, b.in, b.named, b.special = n, t.sub, t.key, t.special
 	b.plan = v.node.branches[t.run]
 	b.tree, b.visit, b.branch = v.run.tree, v, b
 	r := runners.Get().(*runner)
@@ -45,7 +62,7 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	b.run = r
 	r.member, r.plan, r.next = &b.member, b.plan.plan, b.plan.plan.start
 	r.sch, r.vals, r.sources = r.opening.sch, r.opening.vals, *r.opening.inputs
-	if len(b.plan.keys) > 0 {
+	if len(b.plan.keys) > 0 || v.par.kind == "map_tasks" {
 		return b.initKey(t)
 	}
 	return nil
@@ -54,7 +71,12 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 // initKey reads the key out of the window's key fields, or takes the task's.
 func (b *branch) initKey(t task) error {
 	var parts []string
-	if t.key != "" {
+	switch {
+	case b.visit.par.product:
+		parts = append(parts, b.plan.name)
+	case len(t.key) > maxKey:
+		return fmt.Errorf("branch %d has a key of %d bytes (%.40q...); a key has 1 to %d", b.node.Index, len(t.key), t.key, maxKey)
+	case t.key != "":
 		parts = append(parts, t.key)
 	}
 	window := reflect.ValueOf(b.in).Elem()
@@ -67,6 +89,9 @@ func (b *branch) initKey(t task) error {
 			return fmt.Errorf("field %s of branch %d is a key of %d bytes (%.40q); a key has 1 to %d", f.Go, b.node.Index, len(text), text, maxKey)
 		}
 		parts = append(parts, text)
+	}
+	if len(parts) == 0 {
+		return nil
 	}
 	b.named = parts[0]
 	if b.joined = len(parts) > 1; b.joined {
@@ -81,12 +106,16 @@ func (b *branch) initKey(t task) error {
 	return nil
 }
 
-// key returns the branch's key: the key fields or the action's name, else the index.
+// key returns the branch's key: what its task or its key fields say, else the index; in a product the action's name and
+// that of its state.
 func (b *branch) key() string {
-	if b.named == "" {
-		return strconv.FormatInt(b.node.Index, 10)
+	switch {
+	case b.named != "":
+		return b.named
+	case b.visit.par.product:
+		return escapePath(b.plan.name) + ":" + strconv.FormatInt(b.node.Index/int64(len(b.visit.par.tasks)), 10)
 	}
-	return b.named
+	return strconv.FormatInt(b.node.Index, 10)
 }
 
 // collect reads what reduce will be given out of the branch's final state.
@@ -105,10 +134,35 @@ func (b *branch) incomplete(missing []string) error {
 
 // identify computes what records and events of the branch need.
 func (b *branch) identify() {
-	if b.records() || b.listens() {
-		print := b.fingerprint(&b.run.opening)
-		b.watched = &watched{print: print, id: branchID(b.visit.id, b.visit.seq, b.plan.name, b.key(), print)}
+	if !b.records() && !b.listens() {
+		return
 	}
+	w := &watched{print: b.fingerprint(&b.run.opening)}
+	if b.special != nil {
+		w.id = b.special.id
+	}
+	if w.id == "" {
+		w.id = branchID(b.visit.id, b.visit.seq, b.plan.name, b.key(), w.print)
+	}
+	b.watched = w
+}
+
+// overdue reports whether the Timeout of the branch's task is over.
+func (b *branch) overdue() bool {
+	return b != nil && b.special != nil && b.special.timeout > 0 && !time.Now().Before(b.run.deadline)
+}
+
+// fault is why the branch cannot go on although no function of it has failed: its task says so.
+func (b *branch) fault() error {
+	switch {
+	case b == nil || b.special == nil:
+		return nil
+	case b.special.err != nil:
+		return b.special.err
+	case b.overdue():
+		return fmt.Errorf("%w: the task had %v", ErrTimeout, b.special.timeout)
+	}
+	return nil
 }
 
 // runBranch is the body of a worker: it runs a branch to its end, or until it waits.
@@ -124,6 +178,9 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 			r.emitApp(v.ctx, EventBranchStarted, nil)
 		}
 	}
+	if b.special != nil && !vanished {
+		r.deadline = time.Now().Add(b.special.timeout)
+	}
 	end, err := r.advance(v.ctx, nil, vanished)
 	r.release()
 	return v.settle(b, end, err)
@@ -133,13 +190,13 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 func (v *visit) settle(b *branch, end ending, err error) (finished bool) {
 	switch end {
 	case endDone:
-		b.status = StatusCompleted
+		b.fate = fateCompleted
 	case endWaiting:
-		b.status = StatusWaiting
+		b.fate = fateWaiting
 	case endFailed:
-		b.status = StatusFailed
+		b.fate = fateFailed
 	default:
-		b.status = StatusCancelled
+		b.fate = fateCancelled
 	}
 	if err != nil {
 		b.err = &BranchError{Path: b.path(), Key: b.key(), Index: b.node.Index, Err: err}
@@ -154,11 +211,11 @@ func (v *visit) settle(b *branch, end ending, err error) (finished bool) {
 	case endFatal:
 		v.fan.Stop(err)
 	default:
-		if b.status == StatusCancelled {
+		if b.fate == fateCancelled {
 			v.interrupted()
 		}
 	}
-	if b.status != StatusCancelled { // the visit's end asks where a cancelled one stands
+	if b.fate != fateCancelled { // the visit's end asks where a cancelled one stands
 		b.forget()
 	}
 	return true
@@ -170,7 +227,7 @@ func (b *branch) tell(ctx context.Context) {
 		return
 	}
 	b.run.emitApp(ctx, EventBranchEnded, func(e *Event) {
-		e.Status, e.Started, e.Join = b.status, time.Unix(0, b.watched.began).UTC(), b.node.Join
+		e.Status, e.Started, e.Join = b.fate.status(), time.Unix(0, b.watched.began).UTC(), b.node.Join
 		if b.err != nil {
 			e.Error = validUTF8(b.err.Error())
 		}

@@ -21,6 +21,9 @@ func (c *compiler) routes() {
 			closed = closed || r.match == nil && r.cond == nil
 			c.route(pn, r)
 		}
+		if n.action == c.g.parts.fallback {
+			continue // what it returns, or fails with, is the end of the branch
+		}
 		for _, r := range c.g.parts.every {
 			if r.match != nil && (r.to == nil || r.to.name != n.action.name) {
 				c.route(pn, r)

@@ -49,8 +49,8 @@
 //
 // # Many at once
 //
-// MapStates runs one action or graph over many windows, MapActions many actions over one, and both call reduce with
-// the results while they arrive. A branch is an application: it has its own id, steps, checkpoints and events, and it
+// MapStates runs one action or graph over many windows, MapActions many actions over one, MapActionsAndStates each of
+// many over each of many, and MapTasks what each task says. All call reduce with the results while they arrive. A branch is an application: it has its own id, steps, checkpoints and events, and it
 // begins with exactly the window it was given.
 //
 //	            ┌─▶ branch ─┐

@@ -173,6 +173,19 @@ func (t *tree) flush(ctx context.Context) error {
 	return err
 }
 
+// latest returns the latest record of an application, whether it is saved or held.
+func (t *tree) latest(ctx context.Context, id string) (Checkpoint, error) {
+	if err := t.flush(ctx); err != nil {
+		return Checkpoint{}, err
+	}
+	cp, err := t.store.Load(ctx, Ref{App: id, Seq: -1})
+	if err != nil && !errors.Is(err, ErrNotFound) && ctx.Err() == nil {
+		err = &StoreError{Op: "load", App: id, Err: err}
+		t.fail(err)
+	}
+	return cp, err
+}
+
 // discard forgets what OnHalt holds: another owner has gone on from what was saved.
 func (t *tree) discard() {
 	t.mu.Lock()

@@ -29,6 +29,7 @@ type graphParts struct {
 	every     []Route
 	codecs    []codec.Custom
 	sentinels []error
+	fallback  *Action // of a branch: a node that MapOptions adds
 }
 
 // A Part is something a graph is made of: Node, Chain, EveryNode, Codec, Sentinels.
@@ -221,6 +222,19 @@ type Runnable interface {
 }
 
 func (g *Graph) asGraph() *Graph { return g }
+
+// withFallback returns the graph with one more node, to which every other leads when nothing else takes its failure.
+func (g *Graph) withFallback(a *Action) *Graph {
+	if a == nil {
+		return g
+	}
+	f := *g
+	f.parts.nodes = append(slices.Clone(g.parts.nodes), nodePart{action: a})
+	f.parts.every = append(slices.Clone(g.parts.every), OnError(AnyError, a))
+	f.parts.fallback = a
+	f.prepare()
+	return &f
+}
 
 func (a *Action) asGraph() *Graph {
 	g := &Graph{name: a.name, start: a.name, exits: map[string]bool{}, parts: graphParts{nodes: []nodePart{{action: a}}}}

@@ -191,7 +191,7 @@ func TestFromAndUntilForgetTheInputsOfWhatTheyCutOff(t *testing.T) {
 	a, b := askAction.Named("a").Bind("model", "m"), askAction.Named("b")
 	g := burdock.MustGraph("g", burdock.Chain(a, b))
 	_, err := newApp(t, g.Until(a), starting(prompted{"p"})).Run(t.Context(), burdock.Input("model", "x"))
-	wantTexts(t, err, `input "model": no action of graph "g" declares it`)
+	wantTexts(t, err, `input "model" is bound by action "a"`)
 	runTo(t, newApp(t, g.From(b), starting(prompted{"p"})), burdock.StopDone, burdock.Input("model", "x"))
 }
 

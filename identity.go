@@ -41,6 +41,8 @@ func (m *member) identity() string {
 		return m.tree.root
 	case m.watched != nil:
 		return m.watched.id
+	case m.branch.special != nil && m.branch.special.id != "":
+		return m.branch.special.id
 	}
 	var o opening
 	_ = m.branch.begin(&o) // it has succeeded before
@@ -117,8 +119,8 @@ func (m *member) path() string {
 
 // pathKey is the branch's key as it stands in a path: parts joined by ':', each escaped.
 func (b *branch) pathKey() string {
-	if b.joined {
-		return b.named
+	if b.joined || b.named == "" && b.visit.par.product {
+		return b.key()
 	}
 	return escapePath(b.key())
 }

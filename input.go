@@ -63,6 +63,10 @@ func (p *plan) check(what string, all ...Inputs) (values, error) {
 		errs = append(errs, in.errs...)
 		for _, g := range in.values {
 			use := p.inputs[g.name]
+			if who := p.bound[g.name]; use == nil && who != "" {
+				errs = append(errs, fmt.Errorf("input %q is bound by %s; leave one of them out", g.name, who))
+				continue
+			}
 			if use == nil {
 				errs = append(errs, fmt.Errorf("input %q: no action of graph %q declares it%s", g.name, p.graph.name, oneOf(p.inputNames())))
 				continue

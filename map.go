@@ -35,20 +35,44 @@ type MapOptions struct {
 	MaxBranches int64
 	// MaxWaiting bounds how many branches of one visit may wait for inputs at once. Defaults to 10,000.
 	MaxWaiting int
+	// Rate is waited for before each branch is drawn from the sequence, such as a *rate.Limiter of golang.org/x/time. It
+	// may be shared by many maps; it bounds one process. Restored branches do not wait for it. Defaults to none.
+	Rate Limiter
 	// Failures says what the failure of a branch does to the visit. Defaults to FailFast.
 	Failures FailurePolicy
+	// Fallback runs in a branch that has failed, on the state that the branch then has, as its last step: when no error
+	// route takes the failure. It may read the input "failure". A branch whose Fallback returns has completed. It is not
+	// asked after a cancellation. Defaults to none.
+	Fallback *Action
+}
+
+// A Limiter says when the next branch may begin. Wait returns nil then, and an error when ctx has ended or no moment
+// will ever do, which fails the visit. It is called by one goroutine of a map at a time, and by all maps that share it.
+type Limiter interface {
+	Wait(ctx context.Context) error
 }
 
 // A FailurePolicy says what the failure of a branch does to the visit.
-type FailurePolicy struct{ name string }
+type FailurePolicy struct {
+	name  string
+	bound int // of Tolerate
+}
 
 var (
 	// FailFast ends the visit with the first failure: the other branches are cancelled with ErrSibling, reduce's loop
 	// ends, what it returns is discarded, and the step fails with a *MapError.
-	FailFast = FailurePolicy{"fail_fast"}
+	FailFast = FailurePolicy{name: "fail_fast"}
 	// Collect hands failures to reduce: OK passes over them, All yields them, Err names them.
-	Collect = FailurePolicy{"collect"}
+	Collect = FailurePolicy{name: "collect"}
 )
+
+// Tolerate hands up to n failures to reduce, as Collect does; one more ends the visit, as FailFast does.
+func Tolerate(n int) FailurePolicy { return FailurePolicy{"tolerate", n} }
+
+// ends reports whether a visit with so many failed branches has failed.
+func (p FailurePolicy) ends(failed int) bool {
+	return p == FailFast || p.name == "tolerate" && failed > p.bound
+}
 
 // MapStates makes an action that runs one action or graph over many states at once. states yields the window that each
 // branch begins with; reduce consumes the results while they arrive and returns what the action writes.
@@ -136,6 +160,7 @@ func Each[T, Sub any](items []T, f func(T) Sub) iter.Seq2[Sub, error] {
 // A parallel is the untyped core of a parallel action.
 type parallel struct {
 	kind     string
+	product  bool // the name of its action is part of a branch's key
 	tasks    []Runnable
 	sub, res reflect.Type
 	opts     MapOptions
@@ -144,9 +169,10 @@ type parallel struct {
 
 // A task is one branch to be: which of the map's runnables, with which window. An empty key means the index.
 type task struct {
-	run int
-	key string
-	sub any // *Sub
+	run     int
+	key     string
+	sub     any // *Sub
+	special *special
 }
 
 func newMap[In, Sub, Res, Out any](kind, name string, tasks []Runnable,
@@ -188,6 +214,8 @@ func (o *MapOptions) check(a *Action) {
 		a.failed("MapOptions.Buffer is %d; it is positive, or zero for the default", o.Buffer)
 	case o.MaxBranches < 0:
 		a.failed("MapOptions.MaxBranches is %d; it is positive, or zero for the default", o.MaxBranches)
+	case o.Failures.bound < 0:
+		a.failed("Tolerate(%d): the number of failures is positive, or zero", o.Failures.bound)
 	case o.MaxWaiting < 0:
 		a.failed("MapOptions.MaxWaiting is %d; it is positive, or zero for the default", o.MaxWaiting)
 	}
@@ -257,12 +285,12 @@ func isNil(r Runnable) bool {
 
 func (c *compiler) branch(n *planNode, r Runnable) {
 	who := fmt.Sprintf("action %q", n.action.name)
-	p, err := compile(r.asGraph(), inherited{c.p.customs, c.p.sentinels})
+	par := n.action.spec.par
+	p, err := compile(r.asGraph().withFallback(par.opts.Fallback), inherited{c.p.customs, c.p.sentinels})
 	if err != nil {
 		c.errorf("%s: %w", who, err)
 		return
 	}
-	par := n.action.spec.par
 	b := &branchPlan{name: r.Name(), plan: p, sch: p.sch}
 	b.bindings = sync.OnceValue(func() string {
 		h := sha256.New()

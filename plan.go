@@ -40,6 +40,7 @@ type planNode struct {
 	routes    []planRoute
 	onError   []planRoute
 	exit      bool
+	fallback  bool          // of a branch: it is MapOptions.Fallback
 	last      bool          // of a branch: it ends the branch, and what it returns is the result as it stands
 	branches  []*branchPlan // of a parallel action
 	inner     []*inputUse   // inputs that its branches declare
@@ -199,6 +200,7 @@ func (c *compiler) nodes() {
 		}
 		c.errs = append(c.errs, n.action.errs...)
 		pn := &planNode{action: n.action, index: len(c.p.nodes), exit: c.g.exits[n.action.name]}
+		pn.fallback = n.action == c.g.parts.fallback
 		c.p.nodes = append(c.p.nodes, pn)
 		c.named[n.action.name] = pn
 	}

@@ -281,15 +281,15 @@ func (v *visit) match(n *fan.Node[branch]) error {
 	if err := v.revive(b, rec); err != nil {
 		return fmt.Errorf("%s: %w", r.path(), err)
 	}
-	if b.status == "" {
+	if b.fate == fateNone {
 		return nil
 	}
 	if cp := rec.last; cp.Status == StatusSuperseded {
-		cp.Status = b.status
+		cp.Status = b.fate.status()
 		v.marks = append(v.marks, cp)
 	}
 	n.Found, n.Join = true, rec.last.Join
-	r.emitApp(v.ctx, EventRestored, func(e *Event) { e.Status, e.Join = b.status, n.Join })
+	r.emitApp(v.ctx, EventRestored, func(e *Event) { e.Status, e.Join = b.fate.status(), n.Join })
 	b.forget()
 	return nil
 }
@@ -313,11 +313,11 @@ func (v *visit) revive(b *branch, rec *record) error {
 		if b.out, err = b.collect(r.vals); err != nil {
 			return err
 		}
-		b.status = StatusCompleted
+		b.fate = fateCompleted
 	case status == StatusFailed && !v.rerun && v.par.opts.Failures != FailFast:
 		failure := *rec.last.Error
 		failure.revive(r.plan.sentinels)
-		b.status, b.err = StatusFailed, &BranchError{Path: r.path(), Key: b.key(), Index: b.node.Index, Err: failure.err}
+		b.fate, b.err = fateFailed, &BranchError{Path: r.path(), Key: b.key(), Index: b.node.Index, Err: failure.err}
 		v.count(b, rec.last.Join)
 	default:
 		v.again(rec.last, status)

@@ -82,7 +82,7 @@ const recordedWait = time.Second
 // retries reports whether a failed attempt is followed by another.
 func (r *runner) retries(res *result) bool {
 	p := r.cur.node.action.retry
-	return p != nil && !r.cur.unrouted && !res.leaked && r.spent+1 < p.Attempts && r.cur.ctx.Err() == nil && r.worth(p, res.err)
+	return p != nil && !r.cur.unrouted && !res.leaked && r.spent+1 < p.Attempts && r.cur.ctx.Err() == nil && !r.faulty(r.cur.node) && r.worth(p, res.err)
 }
 
 // worth asks the policy, whose predicate is the user's: a panic in it means no.
@@ -122,7 +122,11 @@ func (r *runner) backoff(ctx context.Context) bool {
 	if r.retryAt.IsZero() {
 		return true
 	}
-	timer := time.NewTimer(time.Until(r.retryAt))
+	wait := time.Until(r.retryAt)
+	if b := r.branch; b != nil && b.special != nil && b.special.timeout > 0 {
+		wait = min(wait, time.Until(r.deadline)) // then it fails
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -81,7 +81,7 @@ func (r *runner) prepare(ctx context.Context) (ending, error) {
 		}
 		r.cur.inputs = inputs
 	}
-	if len(r.cur.given.needs) > 0 {
+	if len(r.cur.given.needs) > 0 && !r.faulty(r.next) {
 		return r.wait()
 	}
 	if r.tree.tokens != nil {

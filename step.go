@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"time"
 )
 
 // A result is what an attempt came to.
@@ -24,6 +25,10 @@ type result struct {
 // step calls run in here, so that one place recovers their panics.
 func (a *attempt) try(res *result) {
 	*res = result{}
+	if a.run.faulty(a.node) {
+		res.err = a.run.branch.fault()
+		return
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			*res = result{err: &PanicError{Where: a.place(), Value: v, Stack: debug.Stack()}}
@@ -106,12 +111,28 @@ func (r *runner) start(ctx context.Context) {
 	att.entered, att.ended, att.where, att.asked = nil, false, "", nil
 	r.cur.att, r.cur.ctx, r.cur.cancel = att, ctx, nil
 	r.cur.matching, r.cur.unrouted, r.halted = nil, false, ""
-	if d := n.action.timeout; d > 0 {
+	if d := r.bound(n); d > 0 {
 		att.ctx, r.cur.cancel = context.WithTimeoutCause(ctx, d, ErrTimeout)
 	}
 	if r.records() || r.listens() {
 		r.cur.started = now()
 	}
+}
+
+// bound returns how long an attempt of the node may take; 0 means for ever.
+func (r *runner) bound(n *planNode) time.Duration {
+	d := n.action.timeout
+	if b := r.branch; b != nil && b.special != nil && b.special.timeout > 0 && !n.fallback {
+		if left := max(time.Until(r.deadline), 1); d == 0 || left < d {
+			return left
+		}
+	}
+	return d
+}
+
+// faulty reports whether the node must not run, as the task of its branch says. The Fallback runs in any case.
+func (r *runner) faulty(n *planNode) bool {
+	return r.branch != nil && !n.fallback && r.branch.fault() != nil
 }
 
 // count begins another attempt of the next step.
@@ -172,6 +193,8 @@ func (r *runner) ended(res *result) Status {
 			res.err = fmt.Errorf("%w: %w", cause, res.err)
 		}
 		return StatusCancelled
+	case timeout && r.branch.overdue():
+		res.err = fmt.Errorf("%w: %w", r.branch.fault(), res.err)
 	case timeout:
 		res.err = fmt.Errorf("%w (%v): %w", ErrTimeout, att.node.action.timeout, res.err)
 	}
@@ -189,6 +212,7 @@ func (r *runner) handler(failed error) (to *planNode, label string, err error) {
 		return nil, "", err
 	}
 	r.cur.matching = failed
+	faulty := r.branch.fault()
 	defer func() {
 		if v := recover(); v != nil {
 			p := &PanicError{Where: "a matcher", Value: v, Stack: debug.Stack()}
@@ -196,7 +220,7 @@ func (r *runner) handler(failed error) (to *planNode, label string, err error) {
 		}
 	}()
 	for i := range r.cur.node.onError {
-		if ro := &r.cur.node.onError[i]; ro.route.match.match(err) {
+		if ro := &r.cur.node.onError[i]; (faulty == nil || ro.to.fallback) && ro.route.match.match(err) {
 			to, label = ro.to, ro.route.label()
 			break
 		}

@@ -45,9 +45,10 @@ type visit struct {
 
 	seeds    [2]maphash.Seed
 	keys     map[[2]uint64]struct{}
-	recorded map[string]*record // that the sequence has not yielded yet
-	marks    []Checkpoint       // that matching has changed and nobody has saved yet
-	restored bool               // branches may run
+	ids      map[string]struct{} // that tasks have given
+	recorded map[string]*record  // that the sequence has not yielded yet
+	marks    []Checkpoint        // that matching has changed and nobody has saved yet
+	restored bool                // branches may run
 
 	over atomic.Bool // reduce has returned
 
@@ -87,11 +88,31 @@ func (v *visit) config() fan.Config[branch] {
 		Stopped:  func(cause error) { v.cancel(fromOutside(cause)) },
 		Vanished: func() error { return &PanicError{Where: "states", Value: ErrGoexit} },
 	}
+	if rate := v.par.opts.Rate; rate != nil {
+		c.Await = func() error { return v.await(rate) }
+	}
 	if t := v.run.tree; t.tokens != nil {
 		c.Take = func() bool { return t.takeToken(v.ctx) || v.interrupted() }
 		c.Give = t.giveToken
 	}
 	return c
+}
+
+// await waits for the rate, whose Wait is somebody else's function.
+func (v *visit) await(rate Limiter) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &PanicError{Where: "MapOptions.Rate", Value: p, Stack: debug.Stack()}
+		}
+	}()
+	switch err := rate.Wait(v.ctx); {
+	case err == nil:
+		return nil
+	case v.ctx.Err() != nil:
+		return outside{context.Cause(v.ctx)}
+	default:
+		return v.fault("the Rate of ", err)
+	}
 }
 
 // interrupted stops the fan because the step's context has ended, before anything that ended with it can look like a
@@ -140,6 +161,11 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 		return false, err
 	}
 	b.identify()
+	if t.special != nil && t.special.id != "" {
+		if err := v.named(b); err != nil {
+			return false, v.fault("", err)
+		}
+	}
 	if err := v.match(n); err != nil {
 		return false, err
 	}
@@ -186,7 +212,7 @@ func (v *visit) nextApart() (t task, err error, more bool) {
 
 // unique refuses a key that an earlier branch of the visit has. Keys are remembered by two hashes of 64 bits.
 func (v *visit) unique(b *branch) error {
-	if len(b.plan.keys) == 0 {
+	if b.named == "" || len(b.plan.keys) == 0 && v.par.kind != "map_tasks" {
 		return nil
 	}
 	if v.keys == nil {
@@ -202,6 +228,36 @@ func (v *visit) unique(b *branch) error {
 	return nil
 }
 
+// named checks the id that a task has given its branch.
+func (v *visit) named(b *branch) error {
+	id := b.special.id
+	if why := badID(id); why != "" {
+		return fmt.Errorf("task %.40q: its ID %s", b.key(), why)
+	}
+	if v.ids == nil {
+		v.ids = map[string]struct{}{}
+	}
+	if _, twice := v.ids[id]; twice {
+		return fmt.Errorf("task %.40q: two tasks have the ID %q", b.key(), id)
+	}
+	v.ids[id] = struct{}{}
+	if !b.records() {
+		return nil
+	}
+	cp, err := v.run.tree.latest(v.ctx, id)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case cp.Parent != Ref{App: v.id, Seq: v.seq}:
+		return fmt.Errorf("task %.40q: its ID %q is that of %s; an ID is unique in the store", b.key(), id, cp.Path)
+	case cp.Fingerprint != b.watched.print || cp.Task != b.plan.name || cp.Key != b.key():
+		return fmt.Errorf("task %.40q: its ID %q was recorded with another State, Given or key; give it another ID", b.key(), id)
+	}
+	return nil
+}
+
 // A failedBranch is what a MapError will say of a branch.
 type failedBranch struct {
 	join int64
@@ -210,16 +266,17 @@ type failedBranch struct {
 
 // failed counts a failed branch and ends the visit if its policy says so. A reduce that has returned wins.
 func (v *visit) failed(b *branch) {
-	v.count(b, b.node.Join)
-	if v.par.opts.Failures == FailFast {
+	if v.par.opts.Failures.ends(v.count(b, b.node.Join)) {
 		v.fan.Stop(ErrSibling)
 	}
 }
 
-func (v *visit) count(b *branch, join int64) {
+// count returns how many branches have failed.
+func (v *visit) count(b *branch, join int64) int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.fails = append(v.fails, failedBranch{join, b.err})
+	return len(v.fails)
 }
 
 // reduce runs the user's function, and leaves it behind if it ignores its cancellation for longer than Grace.
@@ -364,10 +421,10 @@ func (v *visit) tidy(drained bool) error {
 	}
 	for n := range v.fan.Rest {
 		if n.Suspended() || n.Skipped() && n.B.run.unfinished() {
-			n.B.status = StatusCancelled
+			n.B.fate = fateCancelled
 			n.B.tell(v.ctx)
 		}
-		if v.run.records() && n.B.status == StatusCancelled {
+		if v.run.records() && n.B.fate == fateCancelled {
 			if err := v.cancelLeft(n); err != nil {
 				return err
 			}
@@ -415,8 +472,8 @@ func (v *visit) close(cancelled func() bool) {
 	cancelled()
 	v.stopSequence()
 	for n := range v.fan.Rest {
-		if n.Skipped() && n.B.status == "" {
-			n.B.status = StatusSkipped
+		if n.Skipped() && n.B.fate == fateNone {
+			n.B.fate = fateSkipped
 			n.B.tell(v.ctx)
 		}
 	}

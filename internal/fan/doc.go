@@ -12,7 +12,7 @@
 // Guarantees:
 //
 //   - At most Limit tasks run, and at most Buffer are pulled and not delivered; suspended ones do not count.
-//   - The sequence is pulled by one goroutine at a time, in the order: room in the buffer, token, pull, start.
+//   - The sequence is pulled by one goroutine at a time, in the order: room in the buffer, rate, token, pull, start.
 //   - Each result is delivered once. The order of join numbers is the order of AsDone.
 //   - After Stop no task starts. After Close no worker is left, unless it was told not to wait for one.
 //   - A task that calls runtime.Goexit ends like any other: a fresh worker continues in its place.

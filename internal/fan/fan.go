@@ -11,6 +11,8 @@ type Config[B any] struct {
 	Buffer     int // most tasks that are pulled and not delivered
 	MaxWaiting int // most suspended tasks
 
+	// Await waits until one more task may be pulled, after there is room for it. Its error stops the fan. Nil: no wait.
+	Await func() error
 	// Take waits for a token and reports whether it got one; false means that the fan is stopping. Give gives a
 	// token back that no task used. A task is started with a token and gives it back itself. Nil: no tokens.
 	Take func() bool
@@ -61,6 +63,7 @@ type Fan[B any] struct {
 	pulling     bool // a worker has its turn
 	readers     int  // goroutines that wait in Next
 	taking      bool // it has found room and not started its task yet
+	awaits      bool // whoever has its turn is in Config.Await
 	exhausted   bool
 	empty       bool // gone is closed
 	cause       error

@@ -32,7 +32,9 @@ func (f *Fan[B]) work(n *Node[B], resumed bool) {
 
 // vanished ends a worker whose goroutine was ended by the sequence.
 func (f *Fan[B]) vanished() {
-	f.give()
+	if !f.awaits { // only whoever has the turn sets it, and that is this worker
+		f.give()
+	}
 	f.mu.Lock()
 	f.exhausted = true
 	f.pass()
@@ -81,7 +83,7 @@ func (f *Fan[B]) takeLocked() *Node[B] {
 		return nil
 	}
 	for f.awaitRoom() {
-		if f.c.Take != nil && !f.token() {
+		if f.c.Await != nil && len(f.held) == 0 && !f.await() || f.c.Take != nil && !f.token() {
 			break
 		}
 		n, more := f.pull()
@@ -124,6 +126,20 @@ func (f *Fan[B]) pass() {
 		f.woken = true
 		f.turn.Signal()
 	}
+}
+
+// await waits without the lock. An error of it ends the sequence.
+func (f *Fan[B]) await() bool {
+	f.awaits = true
+	f.mu.Unlock()
+	err := f.c.Await()
+	f.mu.Lock()
+	f.awaits = false
+	if err != nil {
+		f.exhausted = true
+		f.stop(err)
+	}
+	return err == nil && f.cause == nil
 }
 
 // token waits for a token without the lock. Having none ends the worker.
