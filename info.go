@@ -27,6 +27,8 @@ func (c *stepContext) Value(key any) any {
 		return c
 	case spanKey{}:
 		return nil
+	case holderKey{}:
+		return c.holder()
 	}
 	return c.Context.Value(key)
 }

@@ -107,8 +107,11 @@ func (r *runner) slot(ctx context.Context) (ending, error) {
 
 // release gives the token back, if there is one.
 func (r *runner) release() {
-	if r.holds {
-		r.holds = false
+	if !r.holds {
+		return
+	}
+	r.holds = false
+	if r.cur.att == nil || !r.tree.lent(r.cur.att.step()) {
 		r.tree.giveToken()
 	}
 }
@@ -164,6 +167,7 @@ func (r *runner) begun() error {
 
 // finish ends the step with what its attempt came to, and reports whether another step follows.
 func (r *runner) finish(res *result, h *hooks) (end ending, more bool, err error) {
+	r.cur.att.close()
 	r.release()
 	r.recalled = r.cur.inputs // should the step have to run again
 	if err := r.tree.failed(); err != nil {

@@ -172,14 +172,20 @@ func (a *attempt) place() string {
 // close refuses what the attempt's function may still do.
 func (a *attempt) close() {
 	a.ended = true
-	c := a.entered
 	if a.apart != nil {
 		a.apart.closed.Store(true)
-		c = a.apart.entered.Load()
 	}
-	if c != nil {
+	if c := a.step(); c != nil {
 		c.over.Store(true)
 	}
+}
+
+// step returns the context that the function was given, if it has come so far.
+func (a *attempt) step() *stepContext {
+	if a.apart != nil {
+		return a.apart.entered.Load()
+	}
+	return a.entered
 }
 
 // enter fills the window of the action and returns the context of its function.

@@ -22,7 +22,8 @@ type tree struct {
 	grace     time.Duration
 	config    values
 	tokens    chan struct{} // one slot per action function that may run; nil: no bound
-	dropped   atomic.Int64  // events that the tracker refused
+	lenders   lenders
+	dropped   atomic.Int64 // events that the tracker refused
 
 	stopped atomic.Bool // fatal is set: asked after every step, so not under a lock that all branches share
 

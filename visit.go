@@ -49,6 +49,7 @@ type visit struct {
 	recorded map[string]*record  // that the sequence has not yielded yet
 	marks    []Checkpoint        // that matching has changed and nobody has saved yet
 	restored bool                // branches may run
+	puller   *holder             // of the token that a pull is done with
 
 	over atomic.Bool // reduce has returned
 
@@ -69,7 +70,7 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	}
 	v.fan = fan.New(v.config())
 	a.where = "states"
-	v.next, v.stop = iter.Pull2(pull(v.ctx))
+	v.next, v.stop = iter.Pull2(pull(v.pulling()))
 	cancelled := context.AfterFunc(ctx, func() { v.fan.Stop(outside{context.Cause(ctx)}) })
 	defer v.close(cancelled)
 	if err := v.restore(); err != nil {
@@ -79,6 +80,14 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	a.where = "reduce"
 	out, err := v.reduce(reduce)
 	return v.end(out, err)
+}
+
+// pulling is the context of the sequence.
+func (v *visit) pulling() context.Context {
+	if v.puller == nil {
+		return v.ctx
+	}
+	return &pullContext{v.ctx, v.puller}
 }
 
 func (v *visit) config() fan.Config[branch] {
@@ -92,7 +101,14 @@ func (v *visit) config() fan.Config[branch] {
 		c.Await = func() error { return v.await(rate) }
 	}
 	if t := v.run.tree; t.tokens != nil {
-		c.Take = func() bool { return t.takeToken(v.ctx) || v.interrupted() }
+		v.puller = &holder{tree: t}
+		c.Take = func() bool {
+			if !t.takeToken(v.ctx) {
+				return v.interrupted()
+			}
+			v.puller.begin()
+			return true
+		}
 		c.Give = t.giveToken
 	}
 	return c
@@ -139,6 +155,9 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			more, err = false, &PanicError{Where: "states", Value: p, Stack: debug.Stack()}
+		}
+		if v.puller != nil && v.puller.end() {
+			v.run.tree.tokens <- struct{}{} // the branch, or whoever gives it back, has one of its own
 		}
 	}()
 	t, err, more := v.nextTask()
