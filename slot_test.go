@@ -74,25 +74,17 @@ func TestM4_NoTokenIsLostOrMade(t *testing.T) {
 		}
 		var left sync.WaitGroup
 		act := burdock.Func("act", func(ctx context.Context, in forkCount) (forkCount, error) {
-			enter(1)
-			defer enter(-1)
-			apart := func() {
-				enter(-1)
-				burdock.Unslotted(ctx, runtime.Gosched)
-				enter(1)
-			}
 			switch in.N % 7 {
 			case 0:
-				apart()
+				burdock.Unslotted(ctx, runtime.Gosched)
 			case 1: // two at once
 				var both sync.WaitGroup
-				enter(-1)
 				both.Go(func() { burdock.Unslotted(ctx, runtime.Gosched) })
 				both.Go(func() { burdock.Unslotted(ctx, runtime.Gosched) })
 				both.Wait()
-				enter(1)
 			case 2: // one that outlives the action
 				left.Go(func() { burdock.Unslotted(ctx, runtime.Gosched) })
+				return in, nil
 			case 3:
 				defer burdock.Unslotted(ctx, func() {})
 				panic("in the middle")
@@ -101,6 +93,9 @@ func TestM4_NoTokenIsLostOrMade(t *testing.T) {
 			case 5:
 				burdock.Unslotted(ctx, runtime.Goexit)
 			}
+			enter(1) // with the token
+			runtime.Gosched()
+			enter(-1)
 			return in, nil
 		})
 		each := burdock.MapStates("each", act, func(ctx context.Context, _ burdock.None) iter.Seq2[forkCount, error] {
