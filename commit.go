@@ -82,6 +82,7 @@ func (r *runner) beginning() (Checkpoint, error) {
 		cp.Description = r.plan.graph.hashed().text
 		cp.Halted = r.halted
 	}
+	cp.Inputs = r.passedOn
 	for i, s := range r.vals {
 		if !s.set() {
 			continue

@@ -107,6 +107,7 @@ func (a *App) forkOf(ctx context.Context, ref Ref, o *forkOptions) error {
 	if before {
 		r.recalled = r.plan.declared(at.Inputs)
 	}
+	r.passedOn = r.recalled
 	if err := r.edit(o.edits); err != nil {
 		return err
 	}
@@ -175,6 +176,7 @@ func (r *runner) copyBranches(ctx context.Context, store Store, from Ref, rerun 
 	}
 	left := slices.Clone(rerun)
 	var branch []Checkpoint
+	of := "" // the origin's branch that is being read
 	flush := func() {
 		if n := len(branch); n > 0 && branch[n-1].Done() {
 			r.copies = append(r.copies, branch...)
@@ -185,8 +187,9 @@ func (r *runner) copyBranches(ctx context.Context, store Store, from Ref, rerun 
 		if err != nil {
 			return &StoreError{Op: "list", App: from.App, Err: err}
 		}
-		if n := len(branch); n > 0 && branch[n-1].App != cp.App {
+		if of != cp.App {
 			flush()
+			of = cp.App
 		}
 		if slices.Contains(rerun, cp.Key) {
 			left = slices.DeleteFunc(left, func(key string) bool { return key == cp.Key })

@@ -128,6 +128,64 @@ func TestP9_RerunRunsTheNamedBranchesAnew(t *testing.T) {
 	}
 }
 
+// P9: a copied branch has all its records, and a fork that ends before its first step is found with its copies and with
+// the inputs that the step was given.
+func TestP9_AForkIsFoundWithAllThatItBeginsWith(t *testing.T) {
+	type item struct {
+		Key string `state:"item,key"`
+	}
+	type noted struct {
+		Note string `state:"note"`
+	}
+	type both struct {
+		Key  string `state:"item"`
+		Note string `state:"note"`
+		Word string `input:"word"`
+	}
+	runs := map[string]int{}
+	note := burdock.Func("note", func(_ context.Context, in item) (noted, error) {
+		runs[in.Key]++
+		return noted{"of " + in.Key}, nil
+	})
+	join := burdock.Func("join", func(_ context.Context, in both) (told, error) {
+		return told{fmt.Sprint(in.Key, " ", in.Note, " ", in.Word, " ", runs[in.Key])}, nil
+	})
+	branch := mustGraph(t, "branch", burdock.Chain(note, join))
+	each := burdock.MapStates("each", branch,
+		func(context.Context, burdock.None) iter.Seq2[item, error] { return eachOf(item{"a"}, item{"b"}) },
+		func(_ context.Context, _ burdock.None, rs *burdock.Results[item, told]) (h heard, err error) {
+			for r := range rs.OK() {
+				h.Texts = append(h.Texts, r.Out.Text)
+			}
+			return h, rs.Err()
+		}, &burdock.MapOptions{Limit: 1})
+	g := mustGraph(t, "g", burdock.Node(each))
+	store := memstore.New()
+	cascade := burdock.Cascade{Store: store}
+	origin, err := burdock.New(t.Context(), g, &burdock.Options{ID: "origin", Cascade: cascade})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := origin.Run(t.Context(), burdock.Input("word", "w")); err != nil {
+		t.Fatal(err)
+	}
+	fork, err := burdock.Fork(t.Context(), g, burdock.Ref{App: "origin", Seq: 1}, &burdock.Options{ID: "fork", Cascade: cascade}, burdock.Rerun("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := fork.Run(t.Context(), burdock.HaltBefore(burdock.ByName("each"))); err != nil || out.Stop != burdock.StopHaltedBefore {
+		t.Fatalf("got %+v, %v, want it halted with nothing but its beginning", out, err)
+	}
+	again, err := burdock.Resume(t.Context(), g, &burdock.Options{ID: "fork", Cascade: cascade})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := burdock.Read[heard](again.Run(t.Context()))
+	if want := []string{"a of a w 1", "b of b w 2"}; err != nil || !slices.Equal(got.Texts, want) {
+		t.Errorf("got %q, %v, want %q", got.Texts, err, want)
+	}
+}
+
 // P9: a fork of a branch is a root of its own.
 func TestP9_ABranchCanBeForked(t *testing.T) {
 	type job struct {

@@ -169,6 +169,9 @@ func (r *runner) position(rec *record) error {
 				return r.noNode(cp.Next)
 			}
 		}
+		if cp.Seq == 0 && cp.Origin != (Ref{}) { // its first step may be one that ran before, with branches that were copied
+			r.recalled, r.revisit = cp.Inputs, true
+		}
 		if cp.Seq == 0 && cp.Error != nil { // a fork that begins with the handler of a failure
 			r.handles(cp.Error)
 		}

@@ -50,6 +50,7 @@ type course struct {
 	recalled []InputRecord // the events that the step after seq was recorded with
 	kept     values        // the events that the step after seq was given in this process and did not use up
 	origin   Ref           // of a fork
+	passedOn []InputRecord // of a fork: the events that its first step was given in the origin
 	copies   []Checkpoint  // of the origin's branches, to be committed with sequence 0
 	spent    int           // failed attempts of the step after seq that its Retry has seen
 	retryAt  time.Time     // no attempt of it begins before this moment

@@ -20,6 +20,9 @@
 //
 // An event has the same form with the fields of burdock.Event; its Value comes back as a json.RawMessage.
 //
+// Export writes an application with all its branches as lines of this form, between a first and a last line of their
+// own; Import saves them in another store.
+//
 // # Guarantees
 //
 //   - Unmarshal(Marshal(c)) equals c for every checkpoint whose times are UTC without a monotonic reading and whose raw

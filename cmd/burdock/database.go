@@ -38,6 +38,15 @@ func (d *database) open(ctx context.Context, p *program) (*sqlitestore.Store, er
 
 // reading opens the database for reading, calls f and closes it.
 func (d *database) reading(ctx context.Context, p *program, f func(*sqlitestore.Store) error) error {
+	return d.existing(ctx, &sqlitestore.Options{ReadOnly: true, BusyTimeout: p.busy}, f)
+}
+
+// writing opens the database for writing, calls f and closes it. It makes none.
+func (d *database) writing(ctx context.Context, p *program, f func(*sqlitestore.Store) error) error {
+	return d.existing(ctx, &sqlitestore.Options{BusyTimeout: p.busy}, f)
+}
+
+func (d *database) existing(ctx context.Context, opts *sqlitestore.Options, f func(*sqlitestore.Store) error) error {
 	path, err := d.path()
 	if err != nil {
 		return err
@@ -45,7 +54,7 @@ func (d *database) reading(ctx context.Context, p *program, f func(*sqlitestore.
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return &problem{"there is no database " + path + " yet", "burdock demo makes it; --db FILE or BURDOCK_DB names another"}
 	}
-	store, err := sqlitestore.Open(ctx, path, &sqlitestore.Options{ReadOnly: true, BusyTimeout: p.busy})
+	store, err := sqlitestore.Open(ctx, path, opts)
 	if err != nil {
 		return err
 	}

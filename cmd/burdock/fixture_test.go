@@ -115,10 +115,14 @@ func killed(c *burdock.Checkpoint) bool {
 }
 
 // fixture makes applications in the database of the environment, KIND:ID or KIND:ID:PROJECT each. With hold before
-// them it also owns them until it is ended. fixture lock keeps others from writing until it is ended.
+// them it also owns them until it is ended. fixture resume KIND:ID goes on with one, such as a fork, with the graph and
+// the options of the kind. fixture lock keeps others from writing until it is ended.
 func fixture(args []string) error {
-	if args[0] == "lock" {
+	switch args[0] {
+	case "lock":
 		return lock()
+	case "resume":
+		return resume(strings.Split(args[1], ":"))
 	}
 	store, err := sqlitestore.Open(context.Background(), os.Getenv("BURDOCK_DB"), nil)
 	if err != nil {
@@ -144,6 +148,26 @@ func fixture(args []string) error {
 		time.Sleep(heldAtMost)
 	}
 	return store.Close()
+}
+
+// resume prints how the application came back.
+func resume(words []string) error {
+	ctx := context.Background()
+	store, err := sqlitestore.Open(ctx, os.Getenv("BURDOCK_DB"), nil)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	f := fixtures[words[0]]
+	app, err := burdock.Resume(ctx, f.graph, &burdock.Options{ID: words[1], Cascade: burdock.Cascade{Store: store}})
+	if err != nil {
+		return err
+	}
+	out, err := app.Run(ctx, f.run...)
+	if err == nil {
+		fmt.Println(out.Stop, "after step", out.Seq)
+	}
+	return err
 }
 
 // makeOne makes the application of a kind, an id and a project, and owns it until release is called.

@@ -5,6 +5,10 @@
 //	burdock ls       list applications
 //	burdock show     tell what one has done: steps, branches, state
 //	burdock graph    draw its graph as Mermaid
+//	burdock fork     make a new one from a step of it
+//	burdock prune    forget some
+//	burdock export   write one to a file
+//	burdock import   take one from a file
 //
 // It exits with 0 when done, 1 after a failure or an interruption, and 2 when it was called wrongly. Without arguments
 // it prints its help and exits with 0. Results go to standard output, all else to standard error.
@@ -60,6 +64,11 @@ type commands struct {
 	Ls    ls    `cmd:"" help:"List applications."`
 	Show  show  `cmd:"" help:"Show what an application has done: steps, branches, state."`
 	Graph graph `cmd:"" help:"Draw an application's graph."`
+	Fork  fork  `cmd:"" help:"Make a new application from a step of another."`
+	Prune prune `cmd:"" help:"Forget applications."`
+
+	Export export  `cmd:"" help:"Write an application with all its branches to a file."`
+	Import imports `cmd:"" help:"Take an application from a file that export has written."`
 }
 
 const description = `Burdock runs applications that are state machines. Every step is saved in a database, so what was stopped goes on
@@ -113,8 +122,13 @@ func clearer(text string) string {
 	if text == `expected "<id>"` {
 		return "name an application, by its id or the beginning of it"
 	}
-	if flag, ok := strings.CutSuffix(text, `: expected string value but got "EOL" (<EOL>)`); ok {
-		return flag + " needs a value"
+	if text == `expected "<file>"` {
+		return "name the file of an export, or - for standard input"
+	}
+	for _, missing := range []string{`: expected string value but got "EOL" (<EOL>)`, `: missing value, expecting "<arg>"`} {
+		if flag, ok := strings.CutSuffix(text, missing); ok {
+			return flag + " needs a value"
+		}
 	}
 	return strings.Replace(text, "expected a valid 64 bit int", "expected a whole number", 1)
 }

@@ -32,6 +32,7 @@ func explain(err error) (what, hint string) {
 var doing = map[string]string{
 	"open": "cannot open the database", "claim": "cannot write to the database", "save": "cannot write to the database",
 	"release": "cannot write to the database", "track": "cannot write events to the database",
+	"prune": "cannot write to the database",
 }
 
 func explainDatabase(e *sqlitestore.Error) (what, hint string) {

@@ -53,14 +53,12 @@ func (s *showing) header() {
 	s.printf("%s  %s\n", s.name(), a.Status)
 	if a.Path != "" {
 		s.field("id", a.ID)
-		s.field("branch of", fmt.Sprintf("%s, step %d", a.Parent.App, a.Parent.Seq))
+		s.field("branch of", stepOf(a.Parent))
 	}
 	s.field("graph", a.Graph)
 	s.field("project", a.Project)
 	s.field("partition", a.Partition)
-	if a.Origin != nil {
-		s.field("fork of", fmt.Sprintf("%s, step %d", a.Origin.App, a.Origin.Seq))
-	}
+	s.origin()
 	s.field("started", fmt.Sprintf("%s, %s", term.Moment(a.Started), term.Ago(s.view.Now, a.Started)))
 	s.field("took", term.Duration(time.Duration(a.Took)))
 	if a.Status != burdock.StatusRunning {
@@ -69,6 +67,20 @@ func (s *showing) header() {
 	s.field("halted", prefixed("before ", a.Halted))
 	s.field("waits for", strings.Join(a.Needs, ", "))
 }
+
+// origin says what a fork began from, or of which branch one that came with a fork is the copy.
+func (s *showing) origin() {
+	switch a := s.app; {
+	case a.Origin == nil:
+	case a.Path != "":
+		s.field("copy of", a.Origin.App)
+	default:
+		s.field("fork of", stepOf(a.Origin))
+	}
+}
+
+// stepOf names a step of an application.
+func stepOf(r *inspect.Ref) string { return fmt.Sprintf("%s, step %d", r.App, r.Seq) }
 
 // name is the id of a root and the path of a branch.
 func (s *showing) name() string {
@@ -250,6 +262,9 @@ func (s *showing) oneStep() error {
 	s.printf("%s, step %d: %s  %s\n", s.name(), step.Seq, term.Escape(action), step.Status)
 	s.field("started", fmt.Sprintf("%s, %s", term.Moment(step.Started), term.Ago(s.view.Now, step.Started)))
 	s.field("took", length(step.Took))
+	if step.Seq == 0 {
+		s.origin()
+	}
 	if step.Attempt > 1 {
 		s.field("attempt", fmt.Sprint(step.Attempt))
 	}
@@ -291,7 +306,11 @@ func (s *showing) failure(step *inspect.Step) {
 	if step.Failure == nil {
 		return
 	}
-	s.printf("\nERROR (%s)\n%s\n", term.Escape(step.Failure.Type), indented(step.Error))
+	kind := ""
+	if step.Failure.Type != "" {
+		kind = " (" + term.Escape(step.Failure.Type) + ")"
+	}
+	s.printf("\nERROR%s\n%s\n", kind, indented(step.Error))
 	if step.Failure.Stack != "" {
 		s.printf("\nSTACK\n%s\n", indented(step.Failure.Stack))
 	}

@@ -42,6 +42,9 @@ type App struct {
 	Written time.Time `json:"written"`
 	Took    Seconds   `json:"took_seconds"` // from Started to Written; to this moment while it runs
 
+	// Bytes is what the store keeps of a root and all its descendants, 0 as long as nobody has counted it.
+	Bytes int64 `json:"bytes,omitempty"`
+
 	Counts record.Counts `json:"-"` // Branches in order
 
 	latest burdock.Checkpoint
