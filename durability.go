@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // A Durability says what an acknowledged step survives.
@@ -42,7 +43,10 @@ type Journal interface {
 
 // configure chooses the store's view and finds out whether it is the tracker's journal too.
 func (t *tree) configure(c Cascade, d Durability) error {
-	t.store, t.tracker, t.durable = c.Store, c.Tracker, d
+	t.store, t.tracker, t.durable, t.middleware = c.Store, c.Tracker, d, slices.Clone(c.Middleware)
+	if slices.ContainsFunc(c.Middleware, func(m Middleware) bool { return m == nil }) {
+		return errors.New("Cascade.Middleware has a nil entry")
+	}
 	switch {
 	case c.Store == nil && c.RestoreFrom != nil:
 		return errors.New("Cascade.RestoreFrom is set, but there is no Cascade.Store to go on in")

@@ -53,6 +53,8 @@ type Cascade struct {
 	RestoreFrom Store
 	// Tracker is told of events. Nil: no event is built.
 	Tracker Tracker
+	// Middleware wraps each attempt of each step, the first outermost. Defaults to none.
+	Middleware []Middleware
 }
 
 // check reports everything that is wrong with the options.

@@ -56,8 +56,16 @@ func (a *attempt) try(res *result) {
 	}
 }
 
-// call runs the function and applies what it wrote.
+// call runs the function, inside of the middleware if there is any, and applies what it wrote.
 func (a *attempt) call(res *result) {
+	if len(a.run.tree.middleware) > 0 {
+		a.wrapped(res)
+		return
+	}
+	a.bare(res)
+}
+
+func (a *attempt) bare(res *result) {
 	s := a.node.action.spec
 	if s.raw != nil {
 		ops, err := s.raw.call(a)
@@ -68,7 +76,7 @@ func (a *attempt) call(res *result) {
 	}
 	out, err := s.call(a)
 	if res.err = err; err == nil {
-		if a.node.last && !a.run.records() {
+		if a.node.last && !a.run.records() && len(a.run.tree.middleware) == 0 {
 			a.deliver(out, res)
 			return
 		}

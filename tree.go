@@ -10,20 +10,21 @@ import (
 
 // A tree is what a root and all its descendants share while they run.
 type tree struct {
-	root      string
-	project   string
-	partition string
-	store     Store
-	tracker   Tracker
-	journal   Journal // commits the events of ended steps itself; nil if the tracker is elsewhere
-	others    Tracker // with a journal: who else is told of them
-	durable   Durability
-	logger    *slog.Logger
-	grace     time.Duration
-	config    values
-	tokens    chan struct{} // one slot per action function that may run; nil: no bound
-	lenders   lenders
-	dropped   atomic.Int64 // events that the tracker refused
+	root       string
+	project    string
+	partition  string
+	store      Store
+	tracker    Tracker
+	journal    Journal // commits the events of ended steps itself; nil if the tracker is elsewhere
+	others     Tracker // with a journal: who else is told of them
+	durable    Durability
+	logger     *slog.Logger
+	middleware []Middleware // the outermost first
+	grace      time.Duration
+	config     values
+	tokens     chan struct{} // one slot per action function that may run; nil: no bound
+	lenders    lenders
+	dropped    atomic.Int64 // events that the tracker refused
 
 	stopped atomic.Bool // fatal is set: asked after every step, so not under a lock that all branches share
 
