@@ -236,8 +236,8 @@ func sameRetry(a, b *Retry) bool {
 	if a == b {
 		return true
 	}
-	return a != nil && b != nil && a.If == nil && b.If == nil &&
-		a.Attempts == b.Attempts && a.Backoff == b.Backoff && a.MaxBackoff == b.MaxBackoff
+	return a != nil && b != nil && a.If == nil && b.If == nil && a.Delay == nil && b.Delay == nil &&
+		a.Attempts == b.Attempts && a.Backoff == b.Backoff && a.MaxBackoff == b.MaxBackoff && a.MaxElapsed == b.MaxElapsed
 }
 
 func joined(what string, errs []error) error {

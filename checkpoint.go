@@ -69,6 +69,7 @@ type Checkpoint struct {
 	Halted   string        // the action before which the last call stopped
 	RetryAt  time.Time     // no attempt before this moment
 	Spent    int           // failed attempts of the step that its Retry has counted so far
+	Tried    time.Time     // when the first of these began; zero if there are none
 	Inputs   []InputRecord // event inputs this step was given, without secrets
 	Messages []string      // ids of the inbox messages this step used
 	Origin   Ref           // what a fork began from

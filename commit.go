@@ -12,6 +12,9 @@ func (r *runner) checkpoint(status Status) Checkpoint {
 	cp := r.blank()
 	cp.Seq, cp.Attempt, cp.Action, cp.Status = r.seq+1, r.attempt, r.cur.node.action.name, status
 	cp.Inputs, cp.Started, cp.Spent = r.cur.inputs, r.cur.started, r.spent
+	if r.spent > 0 {
+		cp.Tried = r.tried
+	}
 	if status != StatusRunning {
 		cp.Ended = now()
 	}

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/burdock-go/burdock/internal/bind"
 	"github.com/burdock-go/burdock/internal/codec"
@@ -256,7 +257,8 @@ func (a *App) reposition(chain []Checkpoint, m *Migration) {
 		at = &chain[len(chain)-2]
 		if last.Action != m.Next {
 			// What has begun under the old name has been given up.
-			last.Action, last.Status, last.Error, last.Needs, last.Spent = m.Next, StatusCancelled, nil, nil, 0
+			last.Action, last.Status, last.Error, last.Needs = m.Next, StatusCancelled, nil, nil
+			last.Spent, last.Tried, last.RetryAt = 0, time.Time{}, time.Time{}
 		}
 		last.Inputs = a.run.plan.declared(last.Inputs)
 	}

@@ -184,7 +184,7 @@ func (r *runner) position(rec *record) error {
 	r.seq, r.attempt, r.status, r.revisit = cp.Seq-1, cp.Attempt, status, true
 	r.rerun = status == StatusFailed || status == StatusCancelled || !cp.RetryAt.IsZero()
 	if status == StatusRunning || status == StatusCancelled {
-		r.spent, r.retryAt = cp.Spent, cp.RetryAt
+		r.spent, r.tried, r.retryAt = cp.Spent, cp.Tried, cp.RetryAt
 	}
 	if r.next = r.plan.named(cp.Action); r.next == nil {
 		return r.noNode(cp.Action)

@@ -19,8 +19,14 @@ type Retry struct {
 	Attempts int
 	// Backoff bounds the first wait; the bound doubles with each failure. Defaults to 100 ms.
 	Backoff time.Duration
-	// MaxBackoff bounds every wait. Defaults to 30 s.
+	// MaxBackoff bounds every wait but that of Delay. Defaults to 30 s.
 	MaxBackoff time.Duration
+	// MaxElapsed bounds the time from the beginning of the first attempt to that of the last; a wait that would end
+	// later is not begun, and the step fails. Restarts are part of it. Defaults to no bound.
+	MaxElapsed time.Duration
+	// Delay returns how long an error asks to wait, such as the Retry-After of a service, or zero. The wait is then
+	// exactly that. Defaults to the backoff for every error.
+	Delay func(error) time.Duration
 	// If says which errors are worth another attempt. Defaults to all that an error route could take but *PanicError
 	// and *LeakError. Cancellation of the run, conflicts and store errors are never retried.
 	If func(error) bool
@@ -41,6 +47,8 @@ func (p Retry) apply(a *Action) error {
 		return fmt.Errorf("Retry.Backoff is %v; it is positive, or zero for the default", p.Backoff)
 	case p.MaxBackoff < 0:
 		return fmt.Errorf("Retry.MaxBackoff is %v; it is positive, or zero for the default", p.MaxBackoff)
+	case p.MaxElapsed < 0:
+		return fmt.Errorf("Retry.MaxElapsed is %v; it is positive, or zero for no bound", p.MaxElapsed)
 	case a.retry != nil:
 		return errors.New("two Retries")
 	}
@@ -79,28 +87,50 @@ func (p *Retry) wait(spent int) time.Duration {
 // recordedWait is the wait from which on a failed attempt is recorded before it.
 const recordedWait = time.Second
 
-// retries reports whether a failed attempt is followed by another.
-func (r *runner) retries(res *result) bool {
+// retries reports whether a failed attempt is followed by another, and after which wait.
+func (r *runner) retries(res *result) (wait time.Duration, yes bool) {
 	p := r.cur.node.action.retry
-	return p != nil && !r.cur.unrouted && !res.leaked && r.spent+1 < p.Attempts && r.cur.ctx.Err() == nil && !r.faulty(r.cur.node) && r.worth(p, res.err)
+	if p == nil || r.cur.unrouted || res.leaked || r.spent+1 >= p.Attempts || r.cur.ctx.Err() != nil || r.faulty(r.cur.node) {
+		return 0, false
+	}
+	if wait, yes = p.ask(res.err, r.spent+1); !yes || p.MaxElapsed == 0 {
+		return wait, yes
+	}
+	return wait, now().Add(wait).Sub(r.firstTried()) <= p.MaxElapsed
 }
 
-// worth asks the policy, whose predicate is the user's: a panic in it means no.
-func (r *runner) worth(p *Retry, err error) (yes bool) {
+// firstTried is when the first attempt began that the budget counts, the one that has just failed included.
+func (r *runner) firstTried() time.Time {
+	if r.spent > 0 {
+		return r.tried
+	}
+	return r.cur.started
+}
+
+// ask asks the policy whether to try again, and after which wait. Its functions are the user's: a panic in one means no.
+func (p *Retry) ask(err error, spent int) (wait time.Duration, yes bool) {
 	defer func() {
 		if recover() != nil {
 			yes = false
 		}
 	}()
-	return p.worth(err)
+	if !p.worth(err) {
+		return 0, false
+	}
+	if p.Delay != nil {
+		if wait := p.Delay(err); wait > 0 {
+			return wait, true
+		}
+	}
+	return p.wait(spent), true
 }
 
 // again arranges for another attempt of the failed step after a wait. A long wait is recorded first, so that a restart
 // waits for the rest of it.
-func (r *runner) again(res *result) error {
+func (r *runner) again(res *result, wait time.Duration) error {
 	err := r.wrap(res.err)
+	r.tried = r.firstTried()
 	r.spent++
-	wait := r.cur.node.action.retry.wait(r.spent)
 	r.retryAt = now().Add(wait)
 	if r.listens() {
 		e := r.event(EventRetry)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,6 +154,70 @@ func TestACancelledAttemptKeepsTheBudget(t *testing.T) {
 			}
 		})
 	}
+}
+
+// R4: an error may say how long to wait, and the time for all attempts may be bounded, restarts included.
+func TestRetryWaitsAsTheErrorAsksAndNoLongerThanItMay(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			var at []time.Duration
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			act := burdock.Func("act", func(context.Context, burdock.None) (burdock.None, error) {
+				at = append(at, time.Since(began))
+				if len(at) == 2 && restart {
+					time.AfterFunc(30*time.Second, cancel)
+				}
+				return burdock.None{}, errBusy
+			}).With(burdock.Retry{
+				Attempts: 100, MaxElapsed: 4 * time.Minute,
+				Delay: func(err error) time.Duration {
+					if errors.Is(err, errBusy) {
+						return time.Minute
+					}
+					return 0
+				},
+			})
+			g := burdock.MustGraph("g", burdock.Node(act))
+			opts := opts2(memstore.New())
+			app, err := burdock.New(t.Context(), g, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = app.Run(ctx)
+			if restart {
+				_, err = resumed(t, g, opts.Cascade.Store).Run(t.Context())
+			}
+			want := []time.Duration{0, time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute}
+			if !errors.Is(err, errBusy) || !slices.Equal(at, want) || time.Since(began) != 4*time.Minute {
+				t.Errorf("restart %v: got %v with attempts at %v, want them at %v", restart, err, at, want)
+			}
+		})
+	}
+}
+
+// R4: a Delay that panics, or asks for nothing, is no reason to wait for ever.
+func TestADelayThatSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, c := range map[string]struct {
+			delay func(error) time.Duration
+			calls int
+		}{
+			"zero":     {func(error) time.Duration { return 0 }, 3},
+			"negative": {func(error) time.Duration { return -time.Hour }, 3},
+			"a panic":  {func(error) time.Duration { panic("no") }, 1},
+		} {
+			calls := 0
+			act := burdock.Func("act", func(context.Context, burdock.None) (burdock.None, error) {
+				calls++
+				return burdock.None{}, errBusy
+			}).With(burdock.Retry{Delay: c.delay})
+			if _, err := runNew(t, burdock.MustGraph("g", burdock.Node(act)), nil); !errors.Is(err, errBusy) || calls != c.calls {
+				t.Errorf("%s: got %v after %d calls, want %d", name, err, calls, c.calls)
+			}
+		}
+	})
 }
 
 // R4: by default panics are not retried, and If decides otherwise.

@@ -257,11 +257,13 @@ func (r *runner) pass(res *result) {
 
 // failed commits a step that failed or was cancelled, and takes its error route if there is one.
 func (r *runner) failed(status Status, res *result, h *hooks) (ending, bool, error) {
-	if status == StatusFailed && r.retries(res) {
-		if err := r.again(res); err != nil {
-			return endFatal, false, err
+	if status == StatusFailed {
+		if wait, yes := r.retries(res); yes {
+			if err := r.again(res, wait); err != nil {
+				return endFatal, false, err
+			}
+			return endDone, true, nil
 		}
-		return endDone, true, nil
 	}
 	n, number := r.cur.node, r.attempt
 	err := r.wrap(res.err)

@@ -53,6 +53,7 @@ type course struct {
 	passedOn []InputRecord // of a fork: the events that its first step was given in the origin
 	copies   []Checkpoint  // of the origin's branches, to be committed with sequence 0
 	spent    int           // failed attempts of the step after seq that its Retry has seen
+	tried    time.Time     // when the first of these attempts began
 	retryAt  time.Time     // no attempt of it begins before this moment
 	deadline time.Time     // of a branch whose task has a Timeout
 	revisit  bool          // the step after seq may have recorded branches

@@ -122,7 +122,7 @@ func (r *runner) start(ctx context.Context) {
 	if d := r.bound(n); d > 0 {
 		att.ctx, r.cur.cancel = context.WithTimeoutCause(ctx, d, ErrTimeout)
 	}
-	if r.records() || r.listens() {
+	if p := n.action.retry; r.records() || r.listens() || p != nil && p.MaxElapsed > 0 {
 		r.cur.started = now()
 	}
 }

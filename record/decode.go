@@ -116,6 +116,7 @@ var checkpointFields = fields[burdock.Checkpoint]{
 	"route":       func(c *burdock.Checkpoint, v []byte) error { return into(&c.Route, text, v) },
 	"halted":      func(c *burdock.Checkpoint, v []byte) error { return into(&c.Halted, text, v) },
 	"retry_at":    func(c *burdock.Checkpoint, v []byte) error { return into(&c.RetryAt, instant, v) },
+	"tried":       func(c *burdock.Checkpoint, v []byte) error { return into(&c.Tried, instant, v) },
 	"spent":       func(c *burdock.Checkpoint, v []byte) error { return into(&c.Spent, small, v) },
 	"inputs":      func(c *burdock.Checkpoint, v []byte) error { return into(&c.Inputs, slice(inputOf), v) },
 	"messages":    func(c *burdock.Checkpoint, v []byte) error { return into(&c.Messages, slice(text), v) },

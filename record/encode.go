@@ -68,6 +68,7 @@ func (e *encoder) outcome(c *burdock.Checkpoint) {
 	e.text("halted", c.Halted)
 	e.time("retry_at", c.RetryAt)
 	e.int("spent", int64(c.Spent))
+	e.time("tried", c.Tried)
 	e.inputs(c.Inputs)
 	e.texts("messages", c.Messages)
 	if c.Origin != (burdock.Ref{}) {

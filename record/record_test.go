@@ -26,7 +26,7 @@ func full() burdock.Checkpoint {
 		Root: "r", App: "b", Parent: burdock.Ref{App: "r", Seq: 3}, Path: "r/map#3/k", Project: "p", Partition: "t", Graph: "g", GraphHash: "h",
 		Description: json.RawMessage(`{"nodes":[]}`), Seq: 2, Kind: burdock.KindSnapshot, Attempt: 4, Action: "act", Task: "task", Key: "k\xff\x00",
 		Index: math.MaxInt64, Fingerprint: "fp", Join: 5, Fence: burdock.Fence{Root: "r", Epoch: 1, Dispatch: 2}, Status: burdock.StatusFailed,
-		Next: "n", Route: "x < \"10\"\n", Halted: "h", RetryAt: at.Add(1), Spent: 2, Inputs: []burdock.InputRecord{{Name: "i", Value: json.RawMessage("9007199254740993"), Source: "given"}},
+		Next: "n", Route: "x < \"10\"\n", Halted: "h", RetryAt: at.Add(1), Spent: 2, Tried: at.Add(3), Inputs: []burdock.InputRecord{{Name: "i", Value: json.RawMessage("9007199254740993"), Source: "given"}},
 		Messages: []string{"m"}, Origin: burdock.Ref{App: "o", Seq: 7}, Lists: true, Needs: []string{"approval"}, Started: at, Ended: at.Add(2),
 		Delta: burdock.Delta{
 			{Key: "a", Op: burdock.OpSet, Value: json.RawMessage(`{"b":[1,null]}`)},
@@ -65,7 +65,7 @@ func TestP2_TheStoredFormIsStable(t *testing.T) {
 	const want = `{"v":1,"root":"r","app":"b","parent":"r","parent_seq":3,"path":"r/map#3/k","project":"p","partition":"t","graph":"g","graph_hash":"h",` +
 		`"description":{"nodes":[]},"seq":2,"kind":"snapshot","attempt":4,"action":"act","task":"task","key":{"b64":"a/8A"},"index":9223372036854775807,` +
 		`"fingerprint":"fp","join":5,"fence":{"epoch":1,"dispatch":2},"status":"failed","next":"n","route":"x < \"10\"\n","halted":"h",` +
-		`"retry_at":"2026-01-02T03:04:05.000000007Z","spent":2,"inputs":[{"name":"i","value":9007199254740993,"source":"given"}],"messages":["m"],` +
+		`"retry_at":"2026-01-02T03:04:05.000000007Z","spent":2,"tried":"2026-01-02T03:04:05.000000009Z","inputs":[{"name":"i","value":9007199254740993,"source":"given"}],"messages":["m"],` +
 		`"origin":{"app":"o","seq":7},"delta":[{"key":"a","value":{"b":[1,null]}},{"key":"l","op":"append","value":[1]},{"key":"d","op":"delete"}],` +
 		`"lists":true,"error":{"action":"act","seq":2,"attempt":4,"text":"no","type":"*x","sentinels":["s"],"stack":"main.go:1"},"needs":["approval"],` +
 		`"started":"2026-01-02T03:04:05.000000006Z","ended":"2026-01-02T03:04:05.000000008Z","also":"x","later":[1]}`
