@@ -28,7 +28,8 @@ type Field struct {
 	Go    string // path of the field in the struct, such as Prompt or Base.Prompt
 	Index []int
 	Type  reflect.Type
-	Input bool // bound to an input, otherwise to a key of the state
+	Input bool   // bound to an input, otherwise to a key of the state
+	Doc   string // what it means, from the tag doc
 
 	Optional, OmitZero, Append, Delete, Key, Secret bool
 }
@@ -122,7 +123,7 @@ func (r *reader) structFields(t reflect.Type, index []int, path string) {
 }
 
 func (r *reader) field(sf reflect.StructField, index []int, path string, input bool) {
-	f := Field{Go: path, Index: index, Type: sf.Type, Input: input}
+	f := Field{Go: path, Index: index, Type: sf.Type, Input: input, Doc: sf.Tag.Get("doc")}
 	kind := "state"
 	if input {
 		kind = "input"

@@ -18,6 +18,7 @@ type field struct {
 	omitZero  bool
 	quoted    bool   // the option ",string" applies
 	lost      string // why encoding/json does not carry the field; empty if it does
+	doc       string // what the field means, for a schema
 }
 
 // fieldsOf returns the fields of a struct type. It leaves out what holds no
@@ -43,6 +44,7 @@ func fieldOf(sf reflect.StructField) field {
 		goName:    sf.Name,
 		name:      name,
 		typ:       sf.Type,
+		doc:       sf.Tag.Get("doc"),
 		omitEmpty: slices.Contains(options, "omitempty"),
 		omitZero:  slices.Contains(options, "omitzero"),
 		quoted:    slices.Contains(options, "string") && quotable(sf.Type),
