@@ -53,26 +53,46 @@ func (b *branch) beginWindow(o *opening) error {
 	o.vals = slices.Grow(o.vals[:0], n)[:n]
 	clear(o.vals)
 	window := reflect.ValueOf(b.in).Elem()
+	var err error
 	for i := range b.plan.begin {
 		s := &b.plan.begin[i]
 		v := s.field.Value(window)
 		if s.field.OmitZero && v.IsZero() {
 			continue
 		}
-		v, err := s.codec.Normalize(v)
-		if err == nil {
-			err = s.codec.Valid(v)
+		if v.Kind() != reflect.Slice || !b.visit.passes(v) {
+			if v, err = s.codec.Normalize(v); err == nil {
+				err = s.codec.Valid(v)
+			}
+			if err != nil {
+				return b.refuse(s.field, err)
+			}
+			clip(v)
 		}
-		if err != nil {
-			return b.refuse(s.field, err)
-		}
-		clip(v)
 		o.vals[s.slot] = slot{v: v}
 	}
 	if len(b.plan.inputs) > 0 {
 		return b.beginInputs(o, window)
 	}
 	return nil
+}
+
+// longList is the length from which on a list is looked for in the state that it may be of.
+const longList = 64
+
+// passes reports whether a value is a list of the state around the branch, which was checked when it was written. A hundred
+// branches that are given a long conversation would look at each of its messages a hundred times.
+func (v *visit) passes(val reflect.Value) bool {
+	if val.Len() < longList || val.Len() != val.Cap() {
+		return false
+	}
+	for i := range v.run.vals {
+		s := v.run.vals[i].v
+		if s.IsValid() && s.Type() == val.Type() && s.Len() == val.Len() && s.UnsafePointer() == val.UnsafePointer() {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *branch) refuse(f *bind.Field, err error) error {

@@ -413,7 +413,7 @@ func (r *runner) wait() (ending, error) {
 	r.count()
 	r.pending = []Pending{{
 		Ref: Ref{App: r.identity(), Seq: r.seq + 1}, Path: r.path(), Action: r.next.action.name,
-		Needs: r.cur.given.needs, State: r.state(),
+		Needs: r.cur.given.needs, State: State{sch: r.sch, vals: r.state().copied()},
 	}}
 	ctx := context.Background()
 	var ended []Event

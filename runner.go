@@ -27,7 +27,7 @@ type runner struct {
 
 	opening opening // of a branch
 	cur     current
-	scratch []slot // for the state after a branch's last step, which lives no longer than its result is read
+	spares  [2][]slot // for the states of a branch between its steps
 }
 
 // A course is where an application stands, and what one call leaves for the next.

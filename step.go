@@ -140,7 +140,7 @@ func (r *runner) bound(n *planNode) time.Duration {
 
 // faulty reports whether the node must not run, as the task of its branch says. The Fallback runs in any case.
 func (r *runner) faulty(n *planNode) bool {
-	return r.branch != nil && !n.fallback && r.branch.fault() != nil
+	return r.branch != nil && r.branch.special != nil && !n.fallback && r.branch.fault() != nil
 }
 
 // count begins another attempt of the next step.
@@ -181,14 +181,13 @@ func (r *runner) performApart(att *attempt) {
 
 func goexit(where string) error { return &PanicError{Where: where, Value: ErrGoexit} }
 
-// ended closes the attempt for whatever its function left behind, and says what the result means.
+// ended says what the result of the attempt means, which finish has closed.
 func (r *runner) ended(res *result) Status {
 	att := r.cur.att
 	timeout := att.ctx.Err() != nil && r.cur.ctx.Err() == nil
 	if r.cur.cancel != nil {
 		r.cur.cancel()
 	}
-	att.close()
 	switch {
 	case res.err == nil:
 		return StatusCompleted
@@ -262,15 +261,19 @@ func (a *attempt) unwritten(key string, err error) error {
 	return fmt.Errorf("action %q wrote key %q: %w", a.node.action.name, key, err)
 }
 
-// after returns a copy of the slots to write to. The state after a branch's last step is read once, for its result, and
-// so it needs no memory of its own.
+// after returns a copy of the slots to write to. The state of a branch between two steps is nobody's but its runner's,
+// which writes the next one beside it: into the spare that the last one is not in.
 func (a *attempt) after() []slot {
 	r := a.run
-	if r.branch == nil || r.tree.grace > 0 || !a.node.exit && len(a.node.routes) > 0 {
+	if r.branch == nil || r.tree.grace > 0 {
 		return a.state.copied()
 	}
-	r.scratch = append(r.scratch[:0], a.state.vals...)
-	return r.scratch
+	next := &r.spares[0]
+	if len(*next) > 0 && len(a.state.vals) > 0 && &(*next)[0] == &a.state.vals[0] {
+		next = &r.spares[1]
+	}
+	*next = append((*next)[:0], a.state.vals...)
+	return *next
 }
 
 // store writes one field.
