@@ -24,10 +24,12 @@ var (
 	elapsed = gauge{stopwatch, asTime}
 	// peak is how high the heap rises while work runs, in bytes.
 	peak = gauge{heapPeak, asBytes}
+	// weight is how many bytes work has stored, which it tells itself.
+	weight = gauge{stopwatch, asBytes}
 )
 
-// sample runs one side once.
-func (g gauge) sample(ctx context.Context, side func(context.Context) error, ops int) (s sample, err error) {
+// sample runs one side of p once.
+func (g gauge) sample(ctx context.Context, side func(context.Context) error, p *pair) (s sample, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return s, err
 	}
@@ -37,9 +39,12 @@ func (g gauge) sample(ctx context.Context, side func(context.Context) error, ops
 	s.value, err = g.take(func() error { return side(ctx) })
 	runtime.ReadMemStats(&after)
 	s.allocs = float64(after.Mallocs - before.Mallocs)
-	if ops > 0 {
-		s.value /= float64(ops)
-		s.allocs /= float64(ops)
+	if p.figure != nil {
+		s.value = p.figure()
+	}
+	if p.ops > 0 {
+		s.value /= float64(p.ops)
+		s.allocs /= float64(p.ops)
 	}
 	return s, err
 }

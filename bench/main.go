@@ -20,7 +20,7 @@ func main() {
 
 // budgets is the table, in the order of the design's.
 func budgets() []budget {
-	return slices.Concat(steps, branches, memory, sleeps, chains, durable, groups, lists, restores)
+	return slices.Concat(steps, branches, memory, sleeps, chains, durable, groups, lists, besides, restores)
 }
 
 // Exit codes.

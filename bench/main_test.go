@@ -2,6 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -106,6 +111,71 @@ func TestPrices(t *testing.T) {
 		if got := tt.price.kept(tt.r); got != tt.want {
 			t.Errorf("%v kept by %+v: %v, want %v", tt.price, tt.r, got, tt.want)
 		}
+	}
+}
+
+func TestRoundsUseThePairsInTurn(t *testing.T) {
+	var runs []string
+	var pairs []pair
+	for _, name := range []string{"a", "b"} {
+		run := func(side string) func(context.Context) error {
+			return func(context.Context) error {
+				runs = append(runs, name+side)
+				return nil
+			}
+		}
+		pairs = append(pairs, pair{ops: 2, ours: run(" ours"), raw: run(" raw"), figure: func() float64 { return float64(len(runs)) }})
+	}
+	b := budget{rounds: 2, gauge: weight, open: func(context.Context, int) (pair, error) {
+		return inTurns(pairs, func() error { return nil }), nil
+	}}
+	r, err := b.measure(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(runs, ", "), "a ours, a raw, b ours, b raw, a ours, a raw"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if r.ours.value != (3+5)/2./2 || r.raw.value != (4+6)/2./2 { // medians of the last two rounds, per operation
+		t.Errorf("the figures are %v and %v, not those that the sides tell", r.ours.value, r.raw.value)
+	}
+}
+
+func TestCommitterSavesEveryStep(t *testing.T) {
+	f := &folder{path: t.TempDir()}
+	c, err := newCommitter(t.Context(), f, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := c.branches(t.Context(), 20, 3, [3][]byte{{1}, {2}, {3}}); err != nil {
+			t.Error(err)
+		}
+	}
+	var rows int
+	if err := c.db.QueryRowContext(t.Context(), "SELECT count(*) FROM step").Scan(&rows); err != nil || rows != 2*20*3 {
+		t.Errorf("%d rows, %v; want %d", rows, err, 2*20*3)
+	}
+	if err := f.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFolderIsRemovedWhateverFails(t *testing.T) {
+	var paths []string
+	broken := errors.New("broken on purpose")
+	_, err := inFolders(3, func(_ context.Context, f *folder, _ int) (pair, error) {
+		paths = append(paths, f.path)
+		if len(paths) == 2 {
+			return pair{}, broken
+		}
+		return pair{}, nil
+	})(t.Context(), 1)
+	if !errors.Is(err, broken) || len(paths) != 2 {
+		t.Fatalf("got %v after %d folders", err, len(paths))
+	}
+	if _, err := os.Stat(filepath.Dir(paths[0])); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder is left: %v", err)
 	}
 }
 

@@ -1,22 +1,38 @@
 package sqlitestore
 
 import (
+	"fmt"
+
 	"github.com/burdock-go/burdock"
 	"github.com/burdock-go/burdock/record"
 )
 
 // app finds or makes the row of the checkpoint's application, and moves it to where this record says it stands.
 func (w *writer) app(r *row) (*app, error) {
-	a, err := w.find(r.c.App)
+	name, ab := r.c.App, aboutOf(r.c)
+	if r.c.Seq == 0 && name != ab.Root && w.apps[name] == nil { // a branch that begins has no row to look for
+		if a, err := w.insert(name, &ab); a != nil || err != nil {
+			return a, err
+		}
+	}
+	a, err := w.find(name)
 	switch {
 	case err != nil:
 		return nil, err
+	case a == nil && name == ab.Root: // a root's own id stands in its row
+		if a, err = w.id(name); err != nil {
+			return nil, err
+		}
+		return a, w.fill(a, &ab)
 	case a == nil:
-		return w.insert(r.c.App, &r.about)
+		if a, err = w.insert(name, &ab); a == nil && err == nil {
+			err = fmt.Errorf("application %q is its own parent", name)
+		}
+		return a, err
 	case !a.known:
-		return a, w.fill(a, &r.about)
+		return a, w.fill(a, &ab)
 	}
-	return a, w.move(a, place{r.about.Parent, r.about.Index})
+	return a, w.move(a, place{ab.Parent, ab.Index})
 }
 
 // move changes where the application is listed; its row keeps what the first record said.
@@ -34,7 +50,7 @@ func (w *writer) move(a *app, to place) error {
 	}
 	moved := *a
 	moved.place, moved.home = to, home
-	if err := w.conn.exec("UPDATE app SET parent = ?, parent_seq = ?, idx = ?, home = ?, sum = ? WHERE id = ?",
+	if err := w.conn.exec("UPDATE app SET parent = ?, parent_seq = ?, idx = ?, home = ?, sum = ? WHERE id = +?",
 		parent, to.parent.Seq, to.index, home, moved.sum(), a.id); err != nil {
 		return err
 	}
@@ -80,15 +96,8 @@ func (w *writer) remember(name string, a *app) *app {
 	return a
 }
 
-// insert makes a row with everything a first record says.
+// insert makes a row with everything a branch's first record says; it returns nil if there is a row of that name.
 func (w *writer) insert(name string, ab *about) (*app, error) {
-	if ab.Root == name { // a root's own id stands in its row
-		a, err := w.id(name)
-		if err != nil {
-			return nil, err
-		}
-		return a, w.fill(a, ab)
-	}
 	args, err := w.columns(ab)
 	if err != nil {
 		return nil, err
@@ -98,8 +107,10 @@ func (w *writer) insert(name string, ab *about) (*app, error) {
 		return nil, err
 	}
 	a := &app{id: id, name: name, known: true, about: *ab, place: place{ab.Parent, ab.Index}, orphan: args[4]}
-	if err := w.conn.exec(`INSERT INTO app(root, parent, parent_seq, idx, orphan, graph, path, project, partition, task, key, fingerprint, sum, id, name)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, append(args, a.sum(), id, name)...); err != nil {
+	n, err := w.conn.changes(`INSERT INTO app(root, parent, parent_seq, idx, orphan, graph, path, project, partition, task, key, fingerprint, sum, id, name)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(name) DO NOTHING`, append(args, a.sum(), id, name)...)
+	if err != nil || n == 0 {
+		w.nextApp = id
 		return nil, err
 	}
 	return w.remember(name, a), nil
@@ -113,7 +124,7 @@ func (w *writer) fill(a *app, ab *about) error {
 	}
 	filled := app{id: a.id, name: a.name, known: true, about: *ab, place: place{ab.Parent, ab.Index}, orphan: args[4]}
 	if err := w.conn.exec(`UPDATE app SET root = ?, parent = ?, parent_seq = ?, idx = ?, orphan = ?, graph = ?, path = ?, project = ?,
-		partition = ?, task = ?, key = ?, fingerprint = ?, sum = ? WHERE id = ?`, append(args, filled.sum(), a.id)...); err != nil {
+		partition = ?, task = ?, key = ?, fingerprint = ?, sum = ? WHERE id = +?`, append(args, filled.sum(), a.id)...); err != nil {
 		return err
 	}
 	*a = filled
@@ -163,7 +174,7 @@ func (w *writer) graph(name, hash string) (*graph, error) {
 	if len(w.graphs) >= maxKnown {
 		clear(w.graphs)
 	}
-	const find = "SELECT id, description FROM graph WHERE hash = ? AND name = ?"
+	const find = "SELECT id, description FROM graph WHERE hash = +? AND name = +?"
 	v, found, err := w.conn.one(find, hash, name)
 	if err == nil && !found {
 		if err = w.conn.exec("INSERT INTO graph(hash, name) VALUES (?, ?)", hash, name); err == nil {

@@ -53,8 +53,8 @@ func (c *conn) related() error {
 		{"applications lack their parent", `SELECT count(*) FROM app a WHERE a.parent IS NOT NULL AND NOT EXISTS (SELECT 1 FROM app p WHERE p.id = a.parent)`},
 		{"checkpoints lack their application", `SELECT count(*) FROM checkpoint c WHERE NOT EXISTS (SELECT 1 FROM app a WHERE a.id = c.app AND a.root IS NOT NULL)`},
 		{"events lack their application", `SELECT count(*) FROM event e WHERE NOT EXISTS (SELECT 1 FROM app a WHERE a.id = e.app)`},
-		{"roots lack their listing", `SELECT count(*) FROM app a WHERE a.root = a.id AND
-			coalesce((SELECT max(seq) FROM checkpoint WHERE app = a.id AND kind = 0), -1) <> coalesce((SELECT seq FROM run WHERE run.id = a.id), -1)`},
+		{"roots lack their listing", `SELECT count(*) FROM app a WHERE a.root = a.id AND NOT EXISTS (SELECT 1 FROM run WHERE run.id = a.id
+			AND (run.status = '' OR run.seq = coalesce((SELECT max(seq) FROM checkpoint WHERE app = a.id AND kind = 0), -1)))`},
 		{"listings lack their root", `SELECT count(*) FROM run WHERE NOT EXISTS (SELECT 1 FROM app a WHERE a.id = run.id AND a.root = a.id)`},
 	} {
 		switch n, err := c.number(t.query); {

@@ -78,7 +78,7 @@ func write(ctx context.Context, s *sqlitestore.Store, root string) error {
 		return err
 	}
 	for seq := range int64(500) {
-		if err := s.Save(ctx, c.Fence(), []burdock.Checkpoint{step(root, seq, strings.Repeat("x", 100))}); err != nil {
+		if err := s.Save(ctx, c.Fence(), []burdock.Checkpoint{step(root, seq, strings.Repeat("x", 1000))}); err != nil {
 			return err
 		}
 		fmt.Println("saved", seq)

@@ -29,6 +29,8 @@ type claim struct {
 	fence burdock.Fence
 	lost  chan struct{}
 	once  sync.Once
+
+	unsettled bool // under the store's token: the row of run leaves how the root stands to its latest record
 }
 
 // Fence implements burdock.Claim.
@@ -81,7 +83,7 @@ func (s *Store) tryClaim(root string) (*claim, error) {
 
 // claim writes the next epoch unless a living owner holds root.
 func (s *Store) claim(root string) (c *claim, err error) {
-	err = s.lightly(func(db *conn) error {
+	err = s.lightly(root, func(db *conn) error {
 		row, _, err := db.claim(root)
 		if err != nil {
 			return err
@@ -116,7 +118,7 @@ type claimRow struct {
 // claim reads the row of a root; where there is none, its fence is the lowest.
 func (c *conn) claim(root string) (row claimRow, found bool, err error) {
 	row.fence.Root = root
-	v, found, err := c.one(claimQuery+" WHERE root = ?", root)
+	v, found, err := c.one(claimQuery+" WHERE root = +?", root)
 	if err != nil || !found {
 		return row, false, err
 	}
@@ -161,20 +163,30 @@ func (s *Store) free(row claimRow) error {
 	return &Error{Path: s.path, Op: "claim", Err: fmt.Errorf("%q is held with epoch %d by %s: %w", root, row.held, who, conflict)}
 }
 
-// lightly runs f in a transaction that is committed without a sync. The caller holds the token.
-func (s *Store) lightly(f func(*conn) error) error {
-	if err := s.reopen(&s.light, normal); err != nil {
+// lightly runs f in a transaction that is committed without a sync, and forgets what the writer knows of the claim of
+// root. The connection is the one that saves: when another one writes, it drops all the pages that it has read. The
+// caller holds the token.
+func (s *Store) lightly(root string, f func(*conn) error) (err error) {
+	w := &s.write
+	if err := s.reopen(&w.conn, normal); err != nil {
 		return err
 	}
-	if err := s.begin(s.light); err != nil {
+	if err := w.conn.synchronous(normal); err != nil {
 		return err
 	}
-	err := f(s.light)
+	if err := s.begin(w.conn); err != nil {
+		return err
+	}
+	if err = w.refresh(); err == nil {
+		delete(w.claims, root)
+		err = f(w.conn)
+	}
 	if err == nil {
-		err = s.light.exec("COMMIT")
+		err = w.conn.exec("COMMIT")
 	}
 	if err != nil {
-		_ = s.light.rollback()
+		_ = w.conn.rollback()
+		w.reset()
 	}
 	return err
 }
@@ -192,9 +204,12 @@ func (c *claim) Release(context.Context) (err error) {
 		}
 		defer s.unlock()
 		s.claims.drop(c)
-		err = s.fail("release", s.lightly(func(db *conn) error {
+		err = s.fail("release", s.lightly(c.fence.Root, func(db *conn) error {
 			row, _, err := db.claim(c.fence.Root)
 			if err != nil || row.held != c.fence.Epoch || row.owner != s.claims.name() {
+				return err
+			}
+			if err := c.settle(); err != nil {
 				return err
 			}
 			row.held, row.owner = 0, ""
@@ -202,6 +217,24 @@ func (c *claim) Release(context.Context) (err error) {
 		}))
 	})
 	return err
+}
+
+// settle writes how the root stands, if that was left to its latest record.
+func (c *claim) settle() error {
+	if !c.unsettled {
+		return nil
+	}
+	w := &c.store.write
+	a, err := w.find(c.fence.Root)
+	if err != nil || a == nil {
+		return err
+	}
+	v, found, err := w.conn.one("SELECT seq, started + coalesce(took, 0), status FROM checkpoint WHERE app = +? AND kind = 0 ORDER BY seq DESC LIMIT 1", a.id)
+	if err != nil || !found || v[1] == nil { // what has no times there has not left it
+		return err
+	}
+	latest := &burdock.Checkpoint{Seq: num(v[0]), Started: time.Unix(0, num(v[1])), Project: a.about.Project, Partition: a.about.Partition}
+	return w.list(a, latest, str(v[2]))
 }
 
 // Live reports whether a living owner holds root.
@@ -241,10 +274,17 @@ func (cs *claims) drop(c *claim) {
 }
 
 func (cs *claims) holds(root string, epoch int64) bool {
+	return cs.holder(burdock.Fence{Root: root, Epoch: epoch}) != nil
+}
+
+// holder is the claim of this store that a fence is of, nil if it has none.
+func (cs *claims) holder(f burdock.Fence) *claim {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	c := cs.held[root]
-	return c != nil && c.fence.Epoch == epoch
+	if c := cs.held[f.Root]; c != nil && c.fence.Epoch == f.Epoch {
+		return c
+	}
+	return nil
 }
 
 // lose tells the holder of the root that somebody has a higher fence than the one that was refused.

@@ -46,6 +46,9 @@ func (c *conn) close() error {
 	return errors.Join(append(errs, c.raw.Close())...)
 }
 
+// prepare compiles a statement once. Where a statement compares with a parameter, or limits by one, it says +? and not ?:
+// SQLite looks at the value of a bare parameter to choose a plan, and then compiles the statement again whenever a value is
+// bound, which makes Load take 73 µs instead of 20.
 func (c *conn) prepare(query string) (driver.Stmt, error) {
 	if s, ok := c.stmts[query]; ok {
 		return s, nil
@@ -72,12 +75,25 @@ func (c *conn) exec(query string, args ...any) error {
 
 // execContext is exec for what takes long: it ends with an error when ctx is done.
 func (c *conn) execContext(ctx context.Context, query string, args ...any) error {
+	_, err := c.result(ctx, query, args)
+	return err
+}
+
+// changes is exec, and returns how many rows were changed.
+func (c *conn) changes(query string, args ...any) (int64, error) {
+	res, err := c.result(context.Background(), query, args)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func (c *conn) result(ctx context.Context, query string, args []any) (driver.Result, error) {
 	s, err := c.prepare(query)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = s.(driver.StmtExecContext).ExecContext(ctx, c.bind(args))
-	return err
+	return s.(driver.StmtExecContext).ExecContext(ctx, c.bind(args))
 }
 
 // errStop ends a query early without an error.

@@ -10,7 +10,8 @@
 //	│   └ path, key, task, graph …
 //	├ checkpoint  (app, seq, kind) → status, join number, times, and the rest as a JSON body; clustered
 //	├ graph       (hash, name) → description, once
-//	├ run         one row per root: when it was last written, and how it stood; what listings of roots read
+//	├ run         one row per root: when it was last written, and how it stood; what listings of roots read. While
+//	│             somebody holds the root its latest checkpoint says so, since a step is to write one page
 //	├ claim       root → epoch, dispatch, the owner that holds it
 //	└ event       in the order of writing; index (app, seq, attempt, n)
 //
@@ -20,11 +21,12 @@
 // lie on the same pages: their ids grow in the order in which they begin. A step that says otherwise than its
 // application's row, because the graph changed or the branch moved, carries these fields in its own body.
 //
-//	Save ──┐ joins the forming batch      leader: takes the write token, yields while the batch still grows,
+//	Save ──┐ joins the forming batch      leader: takes the write token,
 //	Save ──┼─────────────────────────►    BEGIN IMMEDIATE · fence · rows · next Save · … · events · COMMIT (one fsync)
 //	Save ──┘                              and wakes the others, each with its own result
 //
-// There is no committer goroutine: the first Save of a batch leads it.
+// There is no committer goroutine: the first Save of a batch leads it. What comes while it writes rows joins the same
+// commit, and before that it yields while the batch is smaller than the last one was.
 //
 // # Guarantees
 //

@@ -50,7 +50,7 @@ func (s *Store) putEvents(list []pending) error {
 func (p *pending) insert() string {
 	if p.again {
 		return `INSERT INTO event(app, seq, attempt, n, flags, body, sum) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS
-			(SELECT 1 FROM event WHERE app = ?1 AND seq = ?2 AND attempt = ?3 AND n = ?4 AND sum = ?7)`
+			(SELECT 1 FROM event WHERE app = +?1 AND seq = +?2 AND attempt = +?3 AND n = +?4 AND sum = +?7)`
 	}
 	return "INSERT INTO event(app, seq, attempt, n, flags, body, sum) VALUES (?, ?, ?, ?, ?, ?, ?)"
 }
@@ -136,7 +136,7 @@ func (r *eventReader) read(ctx context.Context, c *conn) (err error) {
 		id = math.MaxInt64
 	}
 	return c.query(ctx, r.add, `SELECT id, app, seq, attempt, n, flags, body, sum FROM event
-		WHERE app = ? AND (seq, attempt, n, id) > (?, ?, ?, ?) ORDER BY seq, attempt, n, id LIMIT ?`,
+		WHERE app = +? AND (seq, attempt, n, id) > (+?, +?, +?, +?) ORDER BY seq, attempt, n, id LIMIT +?`,
 		r.app.id, r.at.Seq, int64(r.at.Attempt), r.at.N, id, int64(pageRows))
 }
 

@@ -83,11 +83,22 @@ func Break(t *testing.T, s *Store, statement string, times int, after bool) {
 // Pragma reads a PRAGMA of the committing connection.
 func Pragma(t *testing.T, s *Store, name string) driver.Value {
 	t.Helper()
-	if err := s.lock("pragma"); err != nil {
+	return value(t, s, "PRAGMA "+name)
+}
+
+// Unsettled is how many rows leave to a record how their root stands.
+func Unsettled(t *testing.T, s *Store) driver.Value {
+	t.Helper()
+	return value(t, s, "SELECT count(*) FROM run WHERE status = ''")
+}
+
+func value(t *testing.T, s *Store, query string) driver.Value {
+	t.Helper()
+	if err := s.lock("test"); err != nil {
 		t.Fatal(err)
 	}
 	defer s.unlock()
-	v, _, err := s.write.conn.one("PRAGMA " + name)
+	v, _, err := s.write.conn.one(query)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func num(v driver.Value) int64 {
 
 // find returns the row of an application, nil if there is none.
 func (c *conn) find(name string) (*app, error) {
-	v, found, err := c.one("SELECT id, name, root, sum FROM app WHERE name = ?", name)
+	v, found, err := c.one("SELECT id, name, root, sum FROM app WHERE name = +?", name)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func errNoRow(id int64) error {
 
 // app reads the row of an application of which a record is known, nil if there is none.
 func (c *conn) app(id int64) (*app, error) {
-	v, found, err := c.one(selectAbout+` FROM app a`+joinAbout+` WHERE a.id = ?`, id)
+	v, found, err := c.one(selectAbout+` FROM app a`+joinAbout+` WHERE a.id = +?`, id)
 	if err != nil || !found {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,18 +28,21 @@ var errUnfinished = errors.New("the commit did not end")
 
 // A batch is the saves that share a commit.
 type batch struct {
-	saves []*save
-	done  chan struct{} // closed when every save has its result
+	saves   []*save
+	written int           // how many of them the transaction has
+	lightly bool          // the transaction will not be synced
+	done    chan struct{} // closed when every save has its result
 }
 
-// A group forms batches. The first save of a batch leads it; the others wait.
+// A group forms batches. The first save of a batch leads it; the others wait. A batch is open until its transaction is
+// about to commit: while the leader writes the rows of some, others encode theirs on other cores.
 type group struct {
 	mu      sync.Mutex
 	forming *batch
 	last    int // how many saves the last batch had
 }
 
-// maxYields bounds how often a leader lets others run before it takes its batch.
+// maxYields bounds how often a leader lets others run before it commits.
 const maxYields = 64
 
 // Save implements burdock.Store. A ctx that is done before Save begins makes it fail with nothing written; later its
@@ -49,74 +53,103 @@ func (s *Store) Save(ctx context.Context, fence burdock.Fence, checkpoints []bur
 
 // commitWith puts sv into the forming batch and returns when it has its result.
 func (s *Store) commitWith(sv *save) {
-	g := &s.group
 	sv.err = errUnfinished
-	g.mu.Lock()
-	b := g.forming
-	leads := b == nil
+	b, leads := s.group.join(sv)
 	if leads {
+		s.lead(b)
+		return
+	}
+	<-b.done
+}
+
+// join adds a save to the forming batch. If there is none, or none that will be synced as sv must be, sv leads another.
+func (g *group) join(sv *save) (b *batch, leads bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b = g.forming
+	if leads = b == nil || b.lightly && !sv.lightly; leads {
 		b = &batch{done: make(chan struct{})}
 		g.forming = b
 	}
 	b.saves = append(b.saves, sv)
-	g.mu.Unlock()
-	if !leads {
-		<-b.done
-		return
-	}
-	s.lead(b)
+	return b, leads
 }
 
-// lead commits b as soon as nobody else writes. What joins meanwhile shares the commit.
+// lead commits b as soon as nobody else writes.
 func (s *Store) lead(b *batch) {
-	defer close(b.done)
-	err := s.lock("save")
-	saves := s.group.take(b, err == nil)
-	if err != nil {
-		for _, sv := range saves {
+	defer func() {
+		s.group.close(b)
+		close(b.done)
+	}()
+	if err := s.lock("save"); err != nil {
+		for _, sv := range s.group.close(b) {
 			sv.err = err
 		}
 		return
 	}
 	defer s.unlock()
-	s.commit(saves)
+	s.commit(b)
 }
 
-// take ends the forming of b. It yields first while b grows and is smaller than the last batch was: those who were
-// woken by the last commit are about to save again, and without them batches would alternate between one and many.
-func (g *group) take(b *batch, wait bool) []*save {
+// next returns the saves that the transaction of b has not written yet. If there are none, b is closed; but first others
+// run as long as b is smaller than the last batch was: those who were woken by the last commit are about to save again,
+// and without them batches would alternate between one and many.
+func (g *group) next(b *batch) []*save {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for i := 0; wait && i < maxYields && len(b.saves) < g.last; i++ {
-		before := len(b.saves)
+	for i := 0; i < maxYields && len(b.saves) == b.written && b.written < g.last; i++ {
 		g.mu.Unlock()
-		for range 4 {
-			runtime.Gosched()
-		}
+		runtime.Gosched()
 		g.mu.Lock()
-		if len(b.saves) == before {
-			break
-		}
 	}
-	g.forming, g.last = nil, len(b.saves)
+	more := b.saves[b.written:]
+	if b.written == 0 {
+		b.lightly = !slices.ContainsFunc(more, func(sv *save) bool { return !sv.lightly })
+	}
+	if b.written = len(b.saves); len(more) == 0 {
+		g.detach(b)
+	}
+	return more
+}
+
+// close lets nobody join b any more and returns all who have.
+func (g *group) close(b *batch) []*save {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.detach(b)
 	return b.saves
 }
 
-// commit writes saves in one transaction. If that fails for another reason than a fence, each gets a transaction of
+func (g *group) detach(b *batch) {
+	if g.forming == b {
+		g.forming, g.last = nil, len(b.saves)
+	}
+}
+
+// commit writes b in one transaction. If that fails for another reason than a fence, each save gets a transaction of
 // its own, so that it fails or succeeds by itself. That also resolves a COMMIT of unknown outcome: a save whose rows
 // are there is written again, equal, and synced. The caller holds the token.
-func (s *Store) commit(saves []*save) {
-	err := s.transact(saves)
+func (s *Store) commit(b *batch) {
+	err := s.transact(func() []*save { return s.group.next(b) })
 	if err == nil {
 		return
 	}
-	for _, sv := range saves {
+	saves := s.group.close(b)
+	for i, sv := range saves {
 		if len(saves) > 1 || uncertain(err) {
-			err = s.transact([]*save{sv})
+			err = s.transact(once(saves[i : i+1]))
 		}
 		if err != nil {
 			sv.err = s.fail("save", err)
 		}
+	}
+}
+
+// once returns saves when it is called first, and none later.
+func once(saves []*save) func() []*save {
+	return func() (next []*save) {
+		next, saves = saves, nil
+		return next
 	}
 }
 
@@ -139,13 +172,14 @@ func uncertain(err error) bool {
 	return true
 }
 
-// transact writes saves in one transaction; a stale one gets its error and is left out. Any other error is returned
-// and nothing is written.
-func (s *Store) transact(saves []*save) (err error) {
+// transact writes in one transaction the saves that next returns, until it returns none; a stale one gets its error and
+// is left out. Any other error is returned and nothing is written.
+func (s *Store) transact(next func() []*save) (err error) {
 	w := &s.write
 	if err := s.reopen(&w.conn, full); err != nil {
 		return err
 	}
+	saves := next()
 	if err := w.synchronize(saves); err != nil {
 		return err
 	}
@@ -161,9 +195,13 @@ func (s *Store) transact(saves []*save) (err error) {
 	if err := w.refresh(); err != nil {
 		return err
 	}
-	for _, sv := range saves {
-		if err := s.put(sv); err != nil {
-			return err
+	var all []*save
+	for ; len(saves) > 0; saves = next() {
+		all = append(all, saves...)
+		for _, sv := range saves {
+			if err := s.put(sv); err != nil {
+				return err
+			}
 		}
 	}
 	taken := s.events.take()
@@ -174,12 +212,12 @@ func (s *Store) transact(saves []*save) (err error) {
 	}
 	if err != nil {
 		s.events.giveBack(taken, err)
-		for _, sv := range saves {
+		for _, sv := range all {
 			repeated(sv.events)
 		}
 		return err
 	}
-	for _, sv := range saves {
+	for _, sv := range all {
 		sv.err = sv.refused
 	}
 	return nil
@@ -199,8 +237,9 @@ func (s *Store) put(sv *save) error {
 	case err != nil:
 		return err
 	}
+	holder := s.claims.holder(sv.fence)
 	for i := range sv.rows {
-		if err := s.write.put(&sv.rows[i]); err != nil {
+		if err := s.write.put(&sv.rows[i], holder); err != nil {
 			return err
 		}
 	}

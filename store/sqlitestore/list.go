@@ -74,11 +74,11 @@ func (c *conn) step(ref burdock.Ref) (cp burdock.Checkpoint, found bool, err err
 	if err != nil || a == nil {
 		return cp, false, err
 	}
-	query, args := ` AND c.seq = ?`, []any{a.id, ref.Seq}
+	query, args := ` AND c.seq = +?`, []any{a.id, ref.Seq}
 	if ref.Seq < 0 {
 		query, args = ` ORDER BY c.seq DESC LIMIT 1`, args[:1]
 	}
-	v, found, err := c.one(`SELECT `+rowColumns+` FROM checkpoint c WHERE c.app = ? AND c.kind = 0`+query, args...)
+	v, found, err := c.one(`SELECT `+rowColumns+` FROM checkpoint c WHERE c.app = +? AND c.kind = 0`+query, args...)
 	if err != nil || !found {
 		return cp, false, err
 	}
@@ -283,8 +283,8 @@ func until(q burdock.Query) int64 {
 
 // bounds are the last snapshot, -1 if there is none, and the last step, both up to until.
 func bounds(c *conn, app, until int64) (snap, last int64, err error) {
-	const query = `SELECT coalesce((SELECT max(seq) FROM checkpoint WHERE app = ?1 AND kind = 1 AND seq <= ?2), -1),
-		coalesce((SELECT max(seq) FROM checkpoint WHERE app = ?1 AND kind = 0 AND seq <= ?2), -1)`
+	const query = `SELECT coalesce((SELECT max(seq) FROM checkpoint WHERE app = +?1 AND kind = 1 AND seq <= +?2), -1),
+		coalesce((SELECT max(seq) FROM checkpoint WHERE app = +?1 AND kind = 0 AND seq <= +?2), -1)`
 	v, found, err := c.one(query, app, until)
 	if err == nil && !found {
 		err = errors.New("a row is missing")

@@ -242,7 +242,7 @@ func (s *Store) alone(op string, f func(*conn) error) (err error) {
 func (s *Store) Size(ctx context.Context, root string) (size burdock.Size, err error) {
 	err = s.reading(ctx, "size", func(c *conn) error {
 		return c.moment(func() error {
-			branches, err := c.number("SELECT count(*) FROM app WHERE name = ? AND root <> id", root)
+			branches, err := c.number("SELECT count(*) FROM app WHERE name = +? AND root <> id", root)
 			if err != nil || branches > 0 {
 				return err
 			}

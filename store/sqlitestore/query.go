@@ -22,8 +22,8 @@ func filter(q burdock.Query, snap, last string) string {
 
 // oneQuery reads one application from a cursor on. Parameters: id, seq, kind, until, snapshot, last.
 func oneQuery(q burdock.Query) string {
-	return `SELECT ` + rowColumns + ` FROM checkpoint c WHERE c.app = ?1 AND (c.seq, c.kind) > (?2, ?3) AND c.seq <= ?4` +
-		filter(q, "?5", "?6") + ` ORDER BY c.seq, c.kind`
+	return `SELECT ` + rowColumns + ` FROM checkpoint c WHERE c.app = +?1 AND (c.seq, c.kind) > (+?2, +?3) AND c.seq <= +?4` +
+		filter(q, "+?5", "+?6") + ` ORDER BY c.seq, c.kind`
 }
 
 // manyQuery reads whole applications in the order of the JSON array that is its parameter. CROSS JOIN fixes the order
@@ -57,7 +57,7 @@ type source interface {
 func sourceOf(q burdock.Query) source {
 	switch {
 	case q.App != "":
-		return &wholeSource{`SELECT id FROM app WHERE name = ? AND root IS NOT NULL`, []any{q.App}}
+		return &wholeSource{`SELECT id FROM app WHERE name = +? AND root IS NOT NULL`, []any{q.App}}
 	case q.Parent.App != "" && q.Join:
 		return &wholeSource{joinOrder, []any{q.Parent.App, q.Parent.Seq}}
 	case q.Parent.App != "":
@@ -70,12 +70,12 @@ func sourceOf(q burdock.Query) source {
 
 // joinOrder orders the branches of a visit by the join number of their latest step, those without one last.
 const joinOrder = `SELECT id FROM (SELECT a.id, a.idx, (SELECT joined FROM checkpoint WHERE app = a.id AND kind = 0 ORDER BY seq DESC LIMIT 1) joined
-	FROM app a WHERE a.parent = (SELECT id FROM app WHERE name = ?) AND a.parent_seq = ?) ORDER BY coalesce(joined, 0) = 0, joined, idx, id`
+	FROM app a WHERE a.parent = (SELECT id FROM app WHERE name = +?) AND a.parent_seq = +?) ORDER BY coalesce(joined, 0) = 0, joined, idx, id`
 
 // treeOrder walks a root's tree depth first. Branches whose parent has no record yet begin trees of their own. More rows
 // than there are applications come from a damaged index only, which may lead in a circle.
 const treeOrder = `WITH RECURSIVE
-	top(id) AS (SELECT id FROM app WHERE name = ?),
+	top(id) AS (SELECT id FROM app WHERE name = +?),
 	tree(id, depth, seq, idx) AS (
 		SELECT a.id, 0, 0, 0 FROM app a JOIN top ON a.id = top.id WHERE a.root IS NOT NULL
 		UNION ALL
@@ -119,34 +119,45 @@ func (s *visitSource) next(ctx context.Context, c *conn, n int) (ids []int64, en
 		s.id, s.index = num(v[0]), num(v[1])
 		ids = append(ids, s.id)
 		return nil
-	}, `SELECT id, idx FROM app WHERE parent = (SELECT id FROM app WHERE name = ?) AND parent_seq = ? AND (idx, id) > (?, ?) ORDER BY idx, id LIMIT ?`,
+	}, `SELECT id, idx FROM app WHERE parent = (SELECT id FROM app WHERE name = +?) AND parent_seq = +? AND (idx, id) > (+?, +?) ORDER BY idx, id LIMIT +?`,
 		s.visit.App, s.visit.Seq, s.index, s.id, int64(n))
 	return ids, len(ids) < n, err
 }
 
-// A runSource goes along the index of the roots, the most recently written first.
+// roots are the rows of run with how their roots stand. A row without a status leaves that to the root's latest record,
+// see writer.list.
+var roots = `(SELECT run.*, ` + standing("c.started + coalesce(c.took, 0)", "updated") + ` written, ` + standing("c.status", "status") + ` stands, ` +
+	standing("(SELECT project FROM app WHERE id = c.app)", "project") + ` within, ` + standing("(SELECT partition FROM app WHERE id = c.app)", "partition") + ` part FROM run)`
+
+func standing(says, column string) string {
+	return `CASE run.status WHEN '' THEN coalesce((SELECT ` + says + ` FROM checkpoint c WHERE c.app = run.id AND c.kind = 0
+		AND c.seq = (SELECT max(seq) FROM checkpoint WHERE app = run.id AND kind = 0)), run.` + column + `) ELSE run.` + column + ` END`
+}
+
+// A runSource goes along the roots, the most recently written first.
 type runSource struct {
-	where       string
+	from, where string
 	args        []any
-	updated, id int64 // of the last one named
+	written, id int64 // of the last one named
 }
 
 func newRunSource(q burdock.Query) *runSource {
-	s := &runSource{updated: math.MaxInt64, id: math.MaxInt64}
-	s.narrow(` AND run.project = ?`, q.Project)
-	s.narrow(` AND run.partition = ?`, q.Partition)
+	s := &runSource{from: ` FROM ` + roots + ` r`, written: math.MaxInt64, id: math.MaxInt64}
+	s.narrow(` AND within = +?`, q.Project)
+	s.narrow(` AND part = +?`, q.Partition)
 	if q.Prefix != "" {
-		s.narrow(` AND a.name >= ?`, q.Prefix)
-		s.narrow(` AND a.name < ?`, after(q.Prefix))
+		s.from += ` JOIN app a ON a.id = r.id`
+		s.narrow(` AND a.name >= +?`, q.Prefix)
+		s.narrow(` AND a.name < +?`, after(q.Prefix))
 	}
 	if len(q.Status) > 0 {
-		s.where += ` AND run.status IN (?` + strings.Repeat(`, ?`, len(q.Status)-1) + `)`
+		s.where += ` AND stands IN (+?` + strings.Repeat(`, +?`, len(q.Status)-1) + `)`
 		for _, st := range q.Status {
 			s.args = append(s.args, string(st))
 		}
 	}
 	if !q.Before.IsZero() {
-		s.where += ` AND run.updated < ?`
+		s.where += ` AND written < +?`
 		s.args = append(s.args, clamp(q.Before))
 	}
 	return s
@@ -171,15 +182,16 @@ func after(prefix string) string {
 }
 
 func (s *runSource) next(ctx context.Context, c *conn, n int) (ids []int64, ended bool, err error) {
-	args := append([]any{s.updated, s.id}, s.args...)
+	args := append([]any{s.written, s.id}, s.args...)
 	err = c.query(ctx, func(v []driver.Value) error {
-		if err := sound(v, "the listing of application %v", v[0]); err != nil {
+		last := len(v) - 1
+		if err := sound(v[:last], "the listing of application %v", v[0]); err != nil {
 			return err
 		}
-		s.id, s.updated = num(v[0]), num(v[2])
+		s.id, s.written = num(v[0]), num(v[last])
 		ids = append(ids, s.id)
 		return nil
-	}, `SELECT run.id, run.seq, run.updated, run.status, run.project, run.partition, run.sum FROM run JOIN app a ON a.id = run.id WHERE (run.updated, run.id) < (?, ?)`+s.where+
-		` ORDER BY run.updated DESC, run.id DESC LIMIT ?`, append(args, int64(n))...)
+	}, `SELECT r.id, seq, updated, status, r.project, r.partition, r.sum, written`+s.from+` WHERE (written, r.id) < (+?, +?)`+s.where+
+		` ORDER BY written DESC, r.id DESC LIMIT +?`, append(args, int64(n))...)
 	return ids, len(ids) < n, err
 }

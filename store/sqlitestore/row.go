@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/burdock-go/burdock"
@@ -43,9 +44,8 @@ const (
 // A row is a checkpoint on its way into the table. It is encoded by the caller of Save, before it joins a batch.
 type row struct {
 	c           *burdock.Checkpoint // the caller's, until Save returns
-	about       about
-	description []byte // compact, nil if there is none
-	started     any    // nanoseconds since 1970, or nil where the body holds the times
+	description []byte              // compact, nil if there is none
+	started     any                 // nanoseconds since 1970, or nil where the body holds the times
 	took        any
 	body        []byte
 }
@@ -53,7 +53,7 @@ type row struct {
 // encode fills r for a checkpoint whose application's row says the same as it does, and fails where c cannot be
 // encoded at all.
 func (r *row) encode(c *burdock.Checkpoint) error {
-	r.c, r.about = c, aboutOf(c)
+	r.c = c
 	if len(c.Description) > 0 {
 		var b bytes.Buffer
 		if err := json.Compact(&b, c.Description); err != nil {
@@ -67,11 +67,26 @@ func (r *row) encode(c *burdock.Checkpoint) error {
 	return err
 }
 
+// A scratch is what encoding a body needs and nobody keeps: a copy of the record and a buffer. Made anew, the two are a
+// kilobyte per step.
+type scratch struct {
+	c   burdock.Checkpoint
+	buf []byte
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
 // encodeBody encodes what stands in no column.
 func (r *row) encodeBody(flags int64) ([]byte, error) {
-	c := *r.c
+	s := scratches.Get().(*scratch)
+	defer func() {
+		s.c = burdock.Checkpoint{}
+		scratches.Put(s)
+	}()
+	s.c = *r.c
+	c := &s.c
 	if flags&flagOwn == 0 {
-		(&about{}).to(&c)
+		(&about{}).to(c)
 	}
 	if flags&flagDescribed != 0 {
 		c.Description = nil
@@ -83,12 +98,19 @@ func (r *row) encodeBody(flags int64) ([]byte, error) {
 		c.Started, c.Ended = time.Time{}, time.Time{}
 	}
 	c.App, c.Seq, c.Kind, c.Status, c.Lists, c.Join = "", 0, burdock.KindStep, "", false, 0
-	body, err := record.Append(nil, &c)
+	body, err := record.Append(s.buf[:0], c)
 	if err != nil { // say which one: c has lost its name
 		_, err = record.Append(nil, r.c)
+		return nil, err
 	}
-	return body, err
+	if cap(body) <= maxScratch {
+		s.buf = body
+	}
+	return bytes.Clone(body), nil
 }
+
+// maxScratch is how large a buffer may be that waits for the next record.
+const maxScratch = 64 << 10
 
 // Times outside these years stand in the body: they do not fit into nanoseconds, or not in their difference.
 var firstYear, lastYear = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)

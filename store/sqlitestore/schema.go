@@ -75,6 +75,7 @@ var schema1 = []string{
 		PRIMARY KEY (app, seq, kind)
 	) WITHOUT ROWID`,
 	`CREATE INDEX checkpoint_snapshot ON checkpoint(app, seq) WHERE kind = 1`,
+	// status is empty where a root's latest record says how it stands, see writer.list.
 	`CREATE TABLE run (
 		id INTEGER PRIMARY KEY,
 		seq INTEGER NOT NULL,

@@ -44,7 +44,6 @@ type Store struct {
 	token chan struct{} // holds one element while nobody writes
 	group group
 	write writer // under token
-	light *conn  // under token; commits claims without a sync; nil until the first
 
 	claims claims
 	events buffer
@@ -305,9 +304,6 @@ func (s *Store) shut() error {
 		if c := <-s.read; c != nil {
 			errs = append(errs, c.close())
 		}
-	}
-	if s.light != nil {
-		errs = append(errs, s.light.close())
 	}
 	if s.write.conn != nil {
 		errs = append(errs, s.write.conn.close())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"sync"
 )
 
 // Each row but those of graph ends with the CRC-32C of what it says. SQLite notices when the structure of a page is
@@ -14,7 +15,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // sum is the checksum of a row's values: int64, string, []byte or nil, each with its type and length.
 func sum[V any](values []V) int64 {
-	var space [192]byte
+	space := heads.Get().(*[192]byte)
+	defer heads.Put(space)
 	head, crc := space[:0], uint32(0)
 	for i := range values {
 		switch v := any(values[i]).(type) {
@@ -35,6 +37,9 @@ func sum[V any](values []V) int64 {
 	}
 	return int64(crc32.Update(crc, castagnoli, head))
 }
+
+// heads are where sums begin; package crc32 lets what it is given escape.
+var heads = sync.Pool{New: func() any { return new([192]byte) }}
 
 // A damage is a row that cannot be what was written; Store.fail makes it an ErrCorrupt.
 type damage struct{ what string }

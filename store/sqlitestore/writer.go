@@ -32,6 +32,8 @@ type app struct {
 	place  place
 	home   []byte // where the first record placed it, if a later one placed it elsewhere
 	orphan any    // 1 or nil
+
+	unsettled bool // its row of run leaves how it stands to its latest record
 }
 
 // A place is where an application is listed: by the last record, while about stays what the first one said.
@@ -85,8 +87,8 @@ func (w *writer) admit(f burdock.Fence) error {
 	return nil
 }
 
-// put writes one checkpoint.
-func (w *writer) put(r *row) error {
+// put writes one checkpoint. holder is the claim under which this store saves it, if it has one.
+func (w *writer) put(r *row, holder *claim) error {
 	a, err := w.app(r)
 	if err != nil {
 		return err
@@ -120,16 +122,34 @@ func (w *writer) put(r *row) error {
 	if c.App != c.Root || c.Kind != burdock.KindStep {
 		return nil
 	}
-	values = []any{a.id, c.Seq, updated(c), string(c.Status), c.Project, c.Partition}
-	return w.conn.exec(`INSERT INTO run(id, seq, updated, status, project, partition, sum) VALUES (?, ?, ?, ?, ?, ?, ?)
+	if holder == nil || r.started == nil || flags&flagOwn != 0 { // its columns do not say it all, or nobody will
+		return w.list(a, c, string(c.Status))
+	}
+	if a.unsettled {
+		return nil
+	}
+	holder.unsettled = true
+	return w.list(a, c, "")
+}
+
+// list writes how a root stands, for listings of roots. The row lies in another page than the record, and pages are what a
+// commit writes and syncs. So while a store holds a root, it writes once, with an empty status, that the latest record
+// says it, and Release writes what that was.
+func (w *writer) list(a *app, c *burdock.Checkpoint, status string) error {
+	values := []any{a.id, c.Seq, updated(c), status, c.Project, c.Partition}
+	n, err := w.conn.changes(`INSERT INTO run(id, seq, updated, status, project, partition, sum) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT(id) DO UPDATE SET seq = excluded.seq, updated = excluded.updated, status = excluded.status,
-			project = excluded.project, partition = excluded.partition, sum = excluded.sum WHERE excluded.seq >= seq`,
-		append(values, sum(values))...)
+			project = excluded.project, partition = excluded.partition, sum = excluded.sum
+		WHERE excluded.seq = (SELECT max(seq) FROM checkpoint WHERE app = excluded.id AND kind = 0)`, append(values, sum(values))...)
+	if n > 0 {
+		a.unsettled = status == ""
+	}
+	return err
 }
 
 // flags says what the checkpoint's body must hold by itself.
 func (w *writer) flags(a *app, r *row) (flags int64, err error) {
-	if a.about != r.about {
+	if a.about != aboutOf(r.c) {
 		flags |= flagOwn
 	}
 	if r.description == nil {
@@ -140,7 +160,7 @@ func (w *writer) flags(a *app, r *row) (flags int64, err error) {
 		return 0, err
 	}
 	if g.description == nil {
-		if err := w.conn.exec("UPDATE graph SET description = ? WHERE id = ?", r.description, g.id); err != nil {
+		if err := w.conn.exec("UPDATE graph SET description = ? WHERE id = +?", r.description, g.id); err != nil {
 			return 0, err
 		}
 		g.description = r.description
