@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"iter"
 	"log/slog"
 	"reflect"
 	"runtime/debug"
@@ -59,7 +58,7 @@ type visit struct {
 }
 
 // visit runs a parallel action.
-func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Context) iter.Seq2[task, error],
+func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Context) pulled,
 	reduce func(context.Context, feed) (reflect.Value, error),
 ) (reflect.Value, error) {
 	v := &visit{run: a.run, of: a.run.member, node: a.node, seq: a.seq, par: par, rerun: a.run.rerun}
@@ -70,7 +69,8 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	}
 	v.fan = fan.New(v.config())
 	a.where = "states"
-	v.next, v.stop = iter.Pull2(pull(v.pulling()))
+	seq := pull(v.pulling())
+	v.next, v.stop = seq.next, seq.stop
 	cancelled := context.AfterFunc(ctx, func() { v.fan.Stop(outside{context.Cause(ctx)}) })
 	defer v.close(cancelled)
 	if err := v.restore(); err != nil {
@@ -205,15 +205,15 @@ func (v *visit) nextTask() (t task, err error, more bool) {
 }
 
 func (v *visit) nextApart() (t task, err error, more bool) {
-	type pulled struct {
+	type one struct {
 		t    task
 		err  error
 		more bool
 	}
-	p, how := apart(v.ctx, v.run.tree.grace, func() (p pulled) {
+	p, how := apart(v.ctx, v.run.tree.grace, func() (p one) {
 		defer func() {
 			if value := recover(); value != nil {
-				p = pulled{err: &PanicError{Where: "states", Value: value, Stack: debug.Stack()}}
+				p = one{err: &PanicError{Where: "states", Value: value, Stack: debug.Stack()}}
 			}
 		}()
 		p.t, p.err, p.more = v.next()
