@@ -13,6 +13,7 @@ type opening struct {
 	sch    *schema
 	vals   []slot   // the initial state
 	inputs *sources // what is known when the branch begins
+	around []slot   // the state around the branch, which is read while the branch is pulled only
 	result *[]load  // how reduce's window is read: the plan's, or resolved for a State
 }
 
@@ -60,7 +61,7 @@ func (b *branch) beginWindow(o *opening) error {
 		if s.field.OmitZero && v.IsZero() {
 			continue
 		}
-		if v.Kind() != reflect.Slice || !b.visit.passes(v) {
+		if v.Kind() != reflect.Slice || !o.passes(v) {
 			if v, err = s.codec.Normalize(v); err == nil {
 				err = s.codec.Valid(v)
 			}
@@ -82,12 +83,12 @@ const longList = 64
 
 // passes reports whether a value is a list of the state around the branch, which was checked when it was written. A hundred
 // branches that are given a long conversation would look at each of its messages a hundred times.
-func (v *visit) passes(val reflect.Value) bool {
+func (o *opening) passes(val reflect.Value) bool {
 	if val.Len() < longList || val.Len() != val.Cap() {
 		return false
 	}
-	for i := range v.run.vals {
-		s := v.run.vals[i].v
+	for i := range o.around {
+		s := o.around[i].v
 		if s.IsValid() && s.Type() == val.Type() && s.Len() == val.Len() && s.UnsafePointer() == val.UnsafePointer() {
 			return true
 		}

@@ -56,9 +56,11 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	b.plan = v.node.branches[t.run]
 	b.tree, b.visit, b.branch = v.run.tree, v, b
 	r := runners.Get().(*runner)
+	r.opening.around = v.run.vals
 	if err := b.begin(&r.opening); err != nil {
 		return err
 	}
+	r.opening.around = nil
 	b.run = r
 	r.member, r.plan, r.next = &b.member, b.plan.plan, b.plan.plan.start
 	r.sch, r.vals, r.sources = r.opening.sch, r.opening.vals, *r.opening.inputs

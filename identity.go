@@ -1,6 +1,7 @@
 package burdock
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -75,13 +77,19 @@ func (b *branch) fingerprint(o *opening) string {
 		}
 		writeParts(h, kind, name, string(data))
 	}
-	for i, s := range o.vals {
-		if k := &o.sch.keys[i]; s.set() {
+	places := make([]int, len(o.vals)) // by name: a graph that declares its keys in another order is given the same
+	for i := range places {
+		places[i] = i
+	}
+	slices.SortFunc(places, func(x, y int) int { return cmp.Compare(o.sch.keys[x].name, o.sch.keys[y].name) })
+	for _, i := range places {
+		if k, s := &o.sch.keys[i], o.vals[i]; s.set() {
 			add("state", k.name, s.v, k.codec.Encode)
 		}
 	}
 	writeParts(h, b.plan.bindings())
-	for _, u := range b.plan.plan.inputList {
+	for _, name := range b.plan.plan.inputNames() {
+		u := b.plan.plan.inputs[name]
 		if v, event, ok := o.inputs.find(u.name); ok && !u.secret && (!event || !b.visit.answered(u.name)) {
 			add("input", u.name, v, u.codec.Encode)
 		}

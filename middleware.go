@@ -3,8 +3,9 @@ package burdock
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"slices"
-	"sync/atomic"
+	"sync"
 )
 
 // A StepFunc runs one attempt of a step and returns its error.
@@ -44,6 +45,7 @@ func (s *StepCall) After() State { return s.after }
 
 var (
 	errNotCalled = errors.New("a middleware returned nil without calling next")
+	errNotEnded  = errors.New("burdock: the action has not returned")
 	errTooLate   = errors.New("burdock: the attempt has ended")
 )
 
@@ -55,17 +57,25 @@ func (a *attempt) wrapped(res *result) {
 		Root: m.tree.root, App: m.identity(), Path: m.path(), Seq: a.seq, Attempt: a.number, Action: a.node.action.name,
 		Key: m.branchKey(), Index: m.branchIndex(), Durable: m.tree.durable,
 	}}
-	var over atomic.Bool
-	called := false
+	var running sync.Mutex // next runs once at a time, and the attempt does not end while it does
+	over, called := false, false
 	ctx := a.ctx
-	next := func(inner context.Context, s *StepCall) error {
-		if over.Load() {
+	next := func(inner context.Context, s *StepCall) (err error) {
+		running.Lock()
+		defer running.Unlock()
+		if over || a.apart != nil && a.apart.closed.Load() {
 			return errTooLate
 		}
-		called, *res, a.ctx, a.where = true, result{}, inner, "the action"
-		defer func() { a.ctx = ctx }() // whether its Timeout is over is asked of the attempt's own
+		called, *res, a.ctx, a.where = true, result{err: errNotEnded}, inner, "the action"
+		defer func() {
+			if v := recover(); v != nil { // here, so that it neither vanishes nor ends the process, wherever next was called
+				*res = result{err: &PanicError{Where: a.place(), Value: v, Stack: debug.Stack()}}
+			}
+			a.ctx, a.where = ctx, "a middleware" // whether its Timeout is over is asked of the attempt's own
+			a.leave()
+			err = res.err
+		}()
 		a.bare(res)
-		a.where = "a middleware"
 		if res.err == nil {
 			s.after = State{sch: a.state.sch, vals: slices.Clone(res.vals)}
 		}
@@ -75,9 +85,19 @@ func (a *attempt) wrapped(res *result) {
 		next = m(next)
 	}
 	a.where = "a middleware"
-	defer over.Store(true)
-	switch err := next(ctx, s); {
+	defer func() {
+		running.Lock()
+		over = true
+		running.Unlock()
+	}()
+	err := next(ctx, s)
+	running.Lock()
+	over = true
+	running.Unlock()
+	switch {
 	case errors.Is(res.err, errWaiting):
+	case errors.Is(err, errWaiting): // of another step
+		*res = result{err: errors.New(err.Error())}
 	case err != nil:
 		*res = result{err: err}
 	case !called:

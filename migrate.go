@@ -30,7 +30,8 @@ type Migration struct {
 	Values map[string]json.RawMessage
 	// Seq is the last step that has passed.
 	Seq int64
-	// Next is the action that runs next, by the name of its node; "" if the application has ended.
+	// Next is the action that runs next, by the name of its node; "" if the application has ended, which it cannot have in
+	// the middle of a step or before the handler of a failure.
 	Next string
 	// Unfinished says that Next has begun: it has failed, was cancelled, waits, or its process died. It runs again, or
 	// what Migrate puts in its place does, so Next must not become "". Branches that it has recorded are found again if
@@ -112,10 +113,12 @@ func (a *App) adapt(ctx context.Context, rec *record) (*record, []Checkpoint, er
 	}
 	m := a.migration(rec, &zero)
 	old := maps.Clone(m.Values)
+	unfinished := m.Unfinished
 	if err := a.change.apply(ctx, m); err != nil {
 		return nil, nil, fmt.Errorf("application %q: Options.Migrate: %w", a.tree.root, err)
 	}
-	if err := a.fits(m); err != nil {
+	m.Unfinished = unfinished // it is told, not asked
+	if err := a.fits(m, rec); err != nil {
 		return nil, nil, fmt.Errorf("application %q was recorded with another form of graph %q, and %w", a.tree.root, a.graph.name, err)
 	}
 	a.reposition(chain, m)
@@ -222,12 +225,14 @@ func listsOf(text json.RawMessage) map[string]bool {
 }
 
 // fits says what of the migration the graph cannot go on from, and brings the values into the form of records.
-func (a *App) fits(m *Migration) error {
+func (a *App) fits(m *Migration, rec *record) error {
 	var errs []error
 	p := a.run.plan
 	switch {
 	case m.Next == "" && m.Unfinished:
 		errs = append(errs, errors.New("Options.Migrate says that it has ended in the middle of a step; name the node that runs instead"))
+	case m.Next == "" && rec.last.Status == StatusFailed:
+		errs = append(errs, errors.New("Options.Migrate says that it has ended with a failure that was to be handled; name the node that runs instead"))
 	case m.Next != "" && p.named(m.Next) == nil:
 		errs = append(errs, fmt.Errorf("it stands at node %q, which the graph does not have: Options.Migrate can name another", m.Next))
 	}
@@ -267,9 +272,12 @@ func (a *App) reposition(chain []Checkpoint, m *Migration) {
 	}
 }
 
-// declared leaves out the inputs that no action of the graph declares.
+// declared leaves out the inputs that no action of the graph declares, or declares with another type.
 func (p *plan) declared(inputs []InputRecord) []InputRecord {
-	return slices.DeleteFunc(slices.Clone(inputs), func(in InputRecord) bool { return p.inputs[in.Name] == nil })
+	return slices.DeleteFunc(slices.Clone(inputs), func(in InputRecord) bool {
+		use := p.inputs[in.Name]
+		return use == nil || use.codec.Decode(in.Value, reflect.New(use.typ).Elem()) != nil
+	})
 }
 
 // wholly returns the record of a completed step that holds the whole state, and the snapshot after it. Of the keys that

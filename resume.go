@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 
@@ -80,12 +81,27 @@ func (rec *record) state(sch *schema) (*schema, []slot, error) {
 	}
 	sch = sch.with(extra)
 	vals := make([]slot, len(sch.keys))
-	for _, d := range rec.deltas {
+	from := make([]int, len(sch.keys)) // the delta before which nothing counts; an older form of the graph may have written it
+	for at, d := range rec.deltas {
 		if d.snapshot {
-			forgetAllButLists(sch, vals)
+			for i := range from {
+				if !sch.keys[i].list {
+					from[i] = at
+				}
+			}
 		}
 		for _, c := range d.delta {
+			if c.Op != OpAppend {
+				from[sch.index[c.Key]] = at
+			}
+		}
+	}
+	for at, d := range rec.deltas {
+		for _, c := range d.delta {
 			i := sch.index[c.Key]
+			if at < from[i] {
+				continue
+			}
 			s, err := sch.keys[i].apply(vals[i], c)
 			if err != nil {
 				return nil, nil, fmt.Errorf("%s: key %q: %w", rec.last.Path, c.Key, err)
@@ -94,14 +110,6 @@ func (rec *record) state(sch *schema) (*schema, []slot, error) {
 		}
 	}
 	return sch, vals, nil
-}
-
-func forgetAllButLists(sch *schema, vals []slot) {
-	for i := range vals {
-		if !sch.keys[i].list {
-			vals[i] = slot{}
-		}
-	}
 }
 
 // apply returns the slot that follows old when the recorded change is made.
@@ -183,7 +191,7 @@ func (r *runner) position(rec *record) error {
 	}
 	r.seq, r.attempt, r.status, r.revisit = cp.Seq-1, cp.Attempt, status, true
 	r.rerun = status == StatusFailed || status == StatusCancelled || !cp.RetryAt.IsZero()
-	if status == StatusRunning || status == StatusCancelled {
+	if status != StatusFailed {
 		r.spent, r.tried, r.retryAt = cp.Spent, cp.Tried, cp.RetryAt
 	}
 	if r.next = r.plan.named(cp.Action); r.next == nil {
@@ -266,6 +274,18 @@ func (v *visit) read() (highest, last int64, err error) {
 		rec.add(cp)
 		highest, last = max(highest, cp.Index), max(last, cp.Join)
 	}
+	v.beyond = math.MaxInt64
+	if p := v.par.opts.Failures; p.name == "tolerate" {
+		var joins []int64
+		for _, rec := range v.recorded {
+			if rec.last.Join != 0 && standing(&rec.last) == StatusFailed {
+				joins = append(joins, rec.last.Join)
+			}
+		}
+		if slices.Sort(joins); len(joins) > p.bound {
+			v.beyond = joins[p.bound]
+		}
+	}
 	return highest, last, nil
 }
 
@@ -317,7 +337,7 @@ func (v *visit) revive(b *branch, rec *record) error {
 			return err
 		}
 		b.fate = fateCompleted
-	case status == StatusFailed && !v.rerun && v.par.opts.Failures != FailFast:
+	case status == StatusFailed && !v.rerun && v.par.opts.Failures != FailFast && rec.last.Join < v.beyond:
 		failure := *rec.last.Error
 		failure.revive(r.plan.sentinels)
 		b.fate, b.err = fateFailed, &BranchError{Path: r.path(), Key: b.key(), Index: b.node.Index, Err: failure.err}

@@ -182,6 +182,18 @@ func (a *attempt) close() {
 	}
 }
 
+// leave ends one call of the attempt's function: a middleware may make another.
+func (a *attempt) leave() {
+	c := a.step()
+	if c == nil {
+		return
+	}
+	c.over.Store(true)
+	if t := a.run.tree; t.lent(c) {
+		t.tokens <- struct{}{}
+	}
+}
+
 // step returns the context that the function was given, if it has come so far.
 func (a *attempt) step() *stepContext {
 	if a.apart != nil {

@@ -8,9 +8,12 @@ import (
 
 // Unslotted runs f while the calling action, or the states or tasks function of a map, gives its token of
 // Options.MaxConcurrency to others; it has one again when Unslotted returns. Use it around what waits for other branches of
-// the same tree, such as a states function that yields what earlier branches have found, and around what only waits:
+// the same tree, and around what only waits:
 //
 //	burdock.Unslotted(ctx, func() { approved = <-decision })
+//
+// A states function may wait so for what earlier branches have found, but only where nothing is restored, without a store
+// and without Retry: a sequence that is pulled again must yield the same without them.
 //
 // Where there is no token to give, in reduce, outside of actions or without MaxConcurrency, it just calls f.
 func Unslotted(ctx context.Context, f func()) {
@@ -33,13 +36,6 @@ type holder struct {
 	mu    sync.Mutex
 	holds bool // it has a token, or has lent it
 	loans int  // calls of Unslotted that run
-}
-
-// begin says that the holder has a token.
-func (h *holder) begin() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.holds = true
 }
 
 // end says that the holder's turn is over, and reports whether its token is lent: a function that was left behind, or a
@@ -117,13 +113,13 @@ func (t *tree) lent(c *stepContext) bool {
 // A pullContext is the context of a states function: what it may lend is the token of whoever pulls.
 type pullContext struct {
 	context.Context //nolint:containedctx // it is one
-	h               *holder
+	v               *visit
 }
 
 // Value returns the holder for its key.
 func (c *pullContext) Value(key any) any {
 	if key == (holderKey{}) {
-		return c.h
+		return c.v.puller.Load()
 	}
 	return c.Context.Value(key)
 }

@@ -44,11 +44,12 @@ type visit struct {
 
 	seeds    [2]maphash.Seed
 	keys     map[[2]uint64]struct{}
-	ids      map[string]struct{} // that tasks have given
-	recorded map[string]*record  // that the sequence has not yielded yet
-	marks    []Checkpoint        // that matching has changed and nobody has saved yet
-	restored bool                // branches may run
-	puller   *holder             // of the token that a pull is done with
+	ids      map[string]struct{}    // that tasks have given
+	recorded map[string]*record     // that the sequence has not yielded yet
+	marks    []Checkpoint           // that matching has changed and nobody has saved yet
+	beyond   int64                  // the join number of the first failure that the policy did not hand to reduce
+	restored bool                   // branches may run
+	puller   atomic.Pointer[holder] // of the token that a pull is done with
 
 	over atomic.Bool // reduce has returned
 
@@ -84,10 +85,10 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 
 // pulling is the context of the sequence.
 func (v *visit) pulling() context.Context {
-	if v.puller == nil {
+	if v.run.tree.tokens == nil {
 		return v.ctx
 	}
-	return &pullContext{v.ctx, v.puller}
+	return &pullContext{v.ctx, v}
 }
 
 func (v *visit) config() fan.Config[branch] {
@@ -101,12 +102,11 @@ func (v *visit) config() fan.Config[branch] {
 		c.Await = func() error { return v.await(rate) }
 	}
 	if t := v.run.tree; t.tokens != nil {
-		v.puller = &holder{tree: t}
 		c.Take = func() bool {
 			if !t.takeToken(v.ctx) {
 				return v.interrupted()
 			}
-			v.puller.begin()
+			v.puller.Store(&holder{tree: t, holds: true}) // one for each pull: what an earlier one has lent is that one's
 			return true
 		}
 		c.Give = t.giveToken
@@ -156,7 +156,7 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 		if p := recover(); p != nil {
 			more, err = false, &PanicError{Where: "states", Value: p, Stack: debug.Stack()}
 		}
-		if v.puller != nil && v.puller.end() {
+		if h := v.puller.Load(); h != nil && h.end() {
 			v.run.tree.tokens <- struct{}{} // the branch, or whoever gives it back, has one of its own
 		}
 	}()
@@ -231,14 +231,18 @@ func (v *visit) nextApart() (t task, err error, more bool) {
 
 // unique refuses a key that an earlier branch of the visit has. Keys are remembered by two hashes of 64 bits.
 func (v *visit) unique(b *branch) error {
-	if b.named == "" || len(b.plan.keys) == 0 && v.par.kind != "map_tasks" {
+	tasks := v.par.kind == "map_tasks"
+	if len(b.plan.keys) == 0 && !tasks {
 		return nil
 	}
 	if v.keys == nil {
 		v.keys = map[[2]uint64]struct{}{}
 		v.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 	}
-	text := b.plan.name + "\x00" + b.named
+	text := b.key()
+	if !tasks { // two tasks of one key would have one path, whatever they run
+		text = b.plan.name + "\x00" + text
+	}
 	h := [2]uint64{maphash.String(v.seeds[0], text), maphash.String(v.seeds[1], text)}
 	if _, dup := v.keys[h]; dup {
 		return fmt.Errorf("action %q: two branches have the key %.200q; keys are unique within a visit", v.node.action.name, b.key())

@@ -36,6 +36,9 @@ func (f *Fan[B]) vanished() {
 		f.give()
 	}
 	f.mu.Lock()
+	if f.awaits {
+		f.stop(f.c.Vanished())
+	}
 	f.exhausted = true
 	f.pass()
 	f.mu.Unlock()
