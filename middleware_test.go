@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,9 +82,9 @@ func TestMiddlewareSeesTheState(t *testing.T) {
 
 // A middleware can refuse: the attempt fails, the action is not called, and a branch is no exception.
 func TestMiddlewareCanRefuseABranch(t *testing.T) {
-	calls := 0
+	var calls atomic.Int64
 	ask := burdock.Func("ask", func(_ context.Context, in promptOnly) (told, error) {
-		calls++
+		calls.Add(1)
 		return told{in.Prompt}, nil
 	})
 	refuse := func(next burdock.StepFunc) burdock.StepFunc {
@@ -96,8 +97,8 @@ func TestMiddlewareCanRefuseABranch(t *testing.T) {
 	}
 	a := tasksOf(burdock.Actions(ask), &burdock.MapOptions{Failures: burdock.Collect}, burdock.Task[promptOnly]{State: promptOnly{"a"}}, burdock.Task[promptOnly]{}, burdock.Task[promptOnly]{State: promptOnly{"c"}})
 	got, err := runTexts(t, a, &burdock.Options{Cascade: burdock.Cascade{Middleware: []burdock.Middleware{refuse}, Store: memstore.New()}})
-	if want := []string{"ask 0 a", "ask 1 failed", "ask 2 c"}; err != nil || !slices.Equal(got, want) || calls != 2 {
-		t.Errorf("got %q, %v after %d calls, want %q after 2", got, err, calls, want)
+	if want := []string{"ask 0 a", "ask 1 failed", "ask 2 c"}; err != nil || !slices.Equal(got, want) || calls.Load() != 2 {
+		t.Errorf("got %q, %v after %d calls, want %q after 2", got, err, calls.Load(), want)
 	}
 }
 

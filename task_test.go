@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -232,9 +233,9 @@ func TestAnIDBelongsToWhatTheTaskWasGiven(t *testing.T) {
 // asked; the others go on as the policy says, and after a restart all is as it was.
 func TestATaskThatCannotBegin(t *testing.T) {
 	broken := errors.New("the tool call does not fit")
-	calls := 0
+	var calls atomic.Int64
 	ask := burdock.Func("ask", func(ctx context.Context, in askedFor) (told, error) {
-		calls++
+		calls.Add(1)
 		return tell(ctx, in)
 	}).With(burdock.Retry{Attempts: 5})
 	rescue := burdock.Func("rescue", func(context.Context, burdock.None) (told, error) { return told{"rescued"}, nil })
@@ -258,7 +259,7 @@ func TestATaskThatCannotBegin(t *testing.T) {
 		"fallback":   {&burdock.MapOptions{Fallback: fallback}, []string{"routed 0 :a", "routed 1 b fell back: the tool call does not fit", "routed 2 :c"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			calls = 0
+			calls.Store(0)
 			store := memstore.New()
 			g := mustGraph(t, "g", burdock.Node(tasksOf(burdock.Actions(routed), c.opts, tasks...)))
 			got, err := burdock.Read[heard](runNew(t, g, opts2(store)))
@@ -268,8 +269,8 @@ func TestATaskThatCannotBegin(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || !slices.Equal(got.Texts, c.want) || calls != 2 {
-				t.Errorf("got %q, %v after %d calls, want %q after 2", got.Texts, err, calls, c.want)
+			if err != nil || !slices.Equal(got.Texts, c.want) || calls.Load() != 2 {
+				t.Errorf("got %q, %v after %d calls, want %q after 2", got.Texts, err, calls.Load(), c.want)
 			}
 		})
 	}

@@ -128,6 +128,9 @@ func eventsOf(ctx context.Context, store *sqlitestore.Store, step burdock.Ref) (
 		if err != nil {
 			return nil, err
 		}
+		if e.Seq != step.Seq {
+			break // of the step that has begun meanwhile
+		}
 		event, err := stored.MarshalEvent(e, 0)
 		if err != nil {
 			return nil, err

@@ -195,7 +195,7 @@ var takenOverChecks = []check{
 		s.save(two)
 		s.same(s.load("q", 0), two)
 	}},
-	{"P_branches_may_be_saved_before_their_root", func(s *suite) {
+	{"P1_branches_may_be_saved_before_their_root", func(s *suite) {
 		visit := burdock.Ref{App: "r", Seq: 1}
 		inner := burdock.Ref{App: "r.1.0", Seq: 1}
 		deep := branch("r", inner, 0, 1)
