@@ -23,8 +23,11 @@ func (r *runner) checkpoint(status Status) Checkpoint {
 
 // blank returns a record that says whose it is.
 func (r *runner) blank() Checkpoint {
+	if r.placed == "" {
+		r.placed = r.path()
+	}
 	cp := Checkpoint{
-		Root: r.tree.root, App: r.identity(), Path: r.path(), Project: r.tree.project, Partition: r.tree.partition,
+		Root: r.tree.root, App: r.identity(), Path: r.placed, Project: r.tree.project, Partition: r.tree.partition,
 		Kind: KindStep, Graph: r.plan.graph.name, GraphHash: r.plan.graph.Hash(),
 	}
 	if b := r.branch; b != nil {
@@ -52,26 +55,39 @@ func (r *runner) commit(ctx context.Context, events []Event, cps ...Checkpoint) 
 	return nil
 }
 
-// commitEnded is commit for the record of a step that has ended. What the store of a root did not take is kept for the
-// next call on the App: the step has run, and does not run again. A conflict keeps nothing, as another owner decides.
-func (r *runner) commitEnded(events []Event, cps ...Checkpoint) (kept bool, err error) {
-	if !r.born {
-		zero, err := r.beginning()
-		if err != nil {
-			return false, err
-		}
-		cps = slices.Concat([]Checkpoint{zero}, r.copies, cps)
+// preceding begins a batch with what is to be saved before the record of the step that has ended. The batch lies in the
+// runner, which uses it for step after step: no store keeps what it is given.
+func (r *runner) preceding() ([]Checkpoint, error) {
+	if r.born {
+		return r.batch[:0], nil
 	}
-	err = r.tree.save(r.cur.ctx, cps, events...)
+	zero, err := r.beginning()
+	if err != nil {
+		return nil, err
+	}
+	return append(append(r.batch[:0], zero), r.copies...), nil
+}
+
+// commitEnded is commit for a batch that ends with the record of a step that has ended, see preceding. What the store of a
+// root did not take is kept for the next call on the App: the step has run, and does not run again. A conflict keeps
+// nothing, as another owner decides.
+func (r *runner) commitEnded(events []Event, batch []Checkpoint) (kept bool, err error) {
+	err = r.tree.save(r.cur.ctx, batch, events...)
 	switch {
 	case err == nil:
 		r.born, r.copies = true, nil
 	case r.branch == nil && !errors.Is(err, ErrConflict):
-		r.unsaved, r.owed = cps, events
-		return true, err
+		r.unsaved, r.owed = slices.Clone(batch), events
+		kept = true
 	}
-	return false, err
+	if clear(batch); cap(batch) <= maxKeptBatch {
+		r.batch = batch[:0]
+	}
+	return kept, err
 }
+
+// maxKeptBatch is how many records a batch has room for that waits for the next step: two and a snapshot.
+const maxKeptBatch = 4
 
 // beginning is the record of sequence 0. The step after it has not run, so the state is still the initial one.
 func (r *runner) beginning() (Checkpoint, error) {
@@ -120,15 +136,17 @@ func (r *runner) remark(ctx context.Context) error {
 // minSnapshot is the least size in bytes of the deltas between two snapshots.
 const minSnapshot = 4 << 10
 
-// withSnapshot adds a snapshot to the record if the deltas since the last one weigh more than it would.
-func (r *runner) withSnapshot(cp Checkpoint, vals []slot) []Checkpoint {
+// withSnapshot adds to a batch a snapshot of the state after its last record, if the deltas since the last snapshot weigh
+// more than it would.
+func (r *runner) withSnapshot(batch []Checkpoint, vals []slot) []Checkpoint {
+	cp := &batch[len(batch)-1]
 	for _, c := range cp.Delta {
 		if c.Op != OpAppend {
 			r.since += len(c.Value) + len(c.Key)
 		}
 	}
 	if r.since <= minSnapshot || cp.Next == "" {
-		return []Checkpoint{cp}
+		return batch
 	}
 	snap := r.blank()
 	snap.Kind, snap.Seq, snap.Status, snap.Started, snap.Ended = KindSnapshot, cp.Seq, StatusCompleted, cp.Started, cp.Ended
@@ -140,16 +158,16 @@ func (r *runner) withSnapshot(cp Checkpoint, vals []slot) []Checkpoint {
 		}
 		data, err := k.encode(s.v)
 		if err != nil {
-			return []Checkpoint{cp}
+			return batch
 		}
 		snap.Delta = append(snap.Delta, Change{Key: k.name, Op: OpSet, Value: data})
 		size += len(data) + len(k.name)
 	}
 	if r.since <= size {
-		return []Checkpoint{cp}
+		return batch
 	}
 	r.since = 0
-	return []Checkpoint{cp, snap}
+	return append(batch, snap)
 }
 
 // merged leaves one change per key: what several changes of a Raw action come to.

@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"reflect"
 	"slices"
 	"strconv"
@@ -17,7 +16,8 @@ import (
 	"unicode/utf8"
 )
 
-var idEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+// idEncoding is base32 in lower case.
+var idEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // newID makes an id for an application that was given none.
 func newID() string { return "app-" + strings.ToLower(rand.Text()) }
@@ -52,30 +52,30 @@ func (m *member) identity() string {
 }
 
 func branchID(parent string, seq int64, task, key, fingerprint string) string {
-	h := sha256.New()
-	writeParts(h, parent, strconv.FormatInt(seq, 10), task, key, fingerprint)
-	return strings.ToLower(idEncoding.EncodeToString(h.Sum(nil)[:16]))
+	var space [256]byte
+	sum := sha256.Sum256(appendParts(space[:0], parent, strconv.FormatInt(seq, 10), task, key, fingerprint))
+	return idEncoding.EncodeToString(sum[:16])
 }
 
-// writeParts hashes strings so that no two lists of them look alike.
-func writeParts(h hash.Hash, parts ...string) {
+// appendParts appends strings, to be hashed, so that no two lists of them look alike.
+func appendParts[T string | []byte](dst []byte, parts ...T) []byte {
 	for _, p := range parts {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
-		h.Write(n[:])
-		h.Write([]byte(p))
+		dst = binary.BigEndian.AppendUint64(dst, uint64(len(p)))
+		dst = append(dst, p...)
 	}
+	return dst
 }
 
 // fingerprint hashes what the branch begins with: its window, the bindings of its actions, and the inputs that are known.
 func (b *branch) fingerprint(o *opening) string {
-	h := sha256.New()
+	var space [512]byte
+	all := space[:0]
 	add := func(kind, name string, v reflect.Value, encode func(reflect.Value) ([]byte, error)) {
 		data, err := encode(v)
 		if err != nil {
 			data = fmt.Append(nil, err) // the value is refused where it is written; here it only has to be stable
 		}
-		writeParts(h, kind, name, string(data))
+		all = appendParts(appendParts(all, kind, name), data)
 	}
 	places := make([]int, len(o.vals)) // by name: a graph that declares its keys in another order is given the same
 	for i := range places {
@@ -87,18 +87,19 @@ func (b *branch) fingerprint(o *opening) string {
 			add("state", k.name, s.v, k.codec.Encode)
 		}
 	}
-	writeParts(h, b.plan.bindings())
+	all = appendParts(all, b.plan.bindings())
 	for _, name := range b.plan.plan.inputNames() {
 		u := b.plan.plan.inputs[name]
 		if v, event, ok := o.inputs.find(u.name); ok && !u.secret && (!event || !b.visit.answered(u.name)) {
 			add("input", u.name, v, u.codec.Encode)
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	sum := sha256.Sum256(all)
+	return hex.EncodeToString(sum[:16])
 }
 
-// hashBindings hashes what the actions of a plan are bound to, those of the maps within included.
-func (p *plan) hashBindings(h hash.Hash) {
+// appendBindings appends, to be hashed, what the actions of a plan are bound to, those of the maps within included.
+func (p *plan) appendBindings(dst []byte) []byte {
 	for _, n := range p.nodes {
 		for _, in := range n.inputs {
 			if !in.bound.IsValid() || in.field.Secret {
@@ -108,12 +109,13 @@ func (p *plan) hashBindings(h hash.Hash) {
 			if err != nil {
 				data = fmt.Append(nil, err)
 			}
-			writeParts(h, n.action.name, in.field.Name, string(data))
+			dst = appendParts(dst, n.action.name, in.field.Name, string(data))
 		}
 		for _, b := range n.branches {
-			writeParts(h, n.action.name, b.name, b.bindings())
+			dst = appendParts(dst, n.action.name, b.name, b.bindings())
 		}
 	}
+	return dst
 }
 
 // path returns the readable place of the application: run-7/every_pair#3/gpt_4:0.

@@ -301,9 +301,8 @@ func (c *compiler) branch(n *planNode, r Runnable) {
 	}
 	b := &branchPlan{name: r.Name(), plan: p, sch: p.sch}
 	b.bindings = sync.OnceValue(func() string {
-		h := sha256.New()
-		p.hashBindings(h)
-		return string(h.Sum(nil))
+		sum := sha256.Sum256(p.appendBindings(nil))
+		return string(sum[:])
 	})
 	before := len(c.errs)
 	given := c.begin(b, par, who)

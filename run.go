@@ -221,13 +221,17 @@ func (r *runner) register(res *result, h *hooks) error {
 	ended := r.endEvent(StatusCompleted, nil, res.to)
 	join := r.join(res.to == nil)
 	if r.records() {
+		batch, err := r.preceding()
+		if err != nil {
+			return err
+		}
 		cp := r.checkpoint(StatusCompleted)
 		cp.Delta, cp.Lists, cp.Route, cp.Join = res.delta, res.lists, res.label, join
 		if res.to != nil {
 			cp.Next = res.to.action.name
 		}
 		cp.Halted = h.halts(r.cur.node, res.to)
-		if kept, err := r.commitEnded(ended, r.withSnapshot(cp, res.vals)...); err != nil {
+		if kept, err := r.commitEnded(ended, r.withSnapshot(append(batch, cp), res.vals)); err != nil {
 			if kept {
 				done := *res
 				r.later(func() { r.pass(&done) }, StatusCompleted, nil)
@@ -284,11 +288,14 @@ func (r *runner) failed(status Status, res *result, h *hooks) (ending, bool, err
 		if to != nil {
 			cp.Next, cp.Halted = to.action.name, h.halts(n, to)
 		}
-		batch, err := r.unneeded(cp)
+		batch, err := r.preceding()
+		if err == nil {
+			batch, err = r.unneeded(batch, cp)
+		}
 		if err != nil {
 			return endFatal, false, err
 		}
-		if kept, err := r.commitEnded(ended, batch...); err != nil {
+		if kept, err := r.commitEnded(ended, batch); err != nil {
 			r.keep()
 			if kept {
 				r.later(func() { r.divert(status, failure, to) }, status, r.wrap(res.err))
@@ -310,15 +317,15 @@ func (r *runner) failed(status Status, res *result, h *hooks) (ending, bool, err
 	return end, more, nil
 }
 
-// unneeded returns the record of a failed step, and those of its unfinished branches if an error route has left them
-// behind for good.
-func (r *runner) unneeded(cp Checkpoint) ([]Checkpoint, error) {
+// unneeded adds to a batch the record of a failed step, and before it those of its unfinished branches if an error route
+// has left them behind for good.
+func (r *runner) unneeded(batch []Checkpoint, cp Checkpoint) ([]Checkpoint, error) {
 	if r.cur.node.action.spec.par == nil || cp.Next == "" {
-		return []Checkpoint{cp}, nil
+		return append(batch, cp), nil
 	}
 	why := newFailure(r.wrap(ErrSibling), cp.Action, cp.Seq, cp.Attempt, r.plan.sentinels)
 	swept, err := r.tree.unfinishedBelow(r.cur.ctx, cp.Ref(), cancelling(why))
-	return append(swept, cp), err
+	return append(append(batch, swept...), cp), err
 }
 
 // divert moves the position to the handler of a failed step; without one the step is the next one again.

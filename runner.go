@@ -27,7 +27,8 @@ type runner struct {
 
 	opening opening // of a branch
 	cur     current
-	spares  [2][]slot // for the states of a branch between its steps
+	spares  [2][]slot    // for the states of a branch between its steps
+	batch   []Checkpoint // has room for the records of a step, see preceding
 }
 
 // A course is where an application stands, and what one call leaves for the next.
@@ -60,6 +61,7 @@ type course struct {
 	pending  []Pending
 
 	holds   bool                            // a token
+	placed  string                          // the path, once a record has asked for it
 	born    bool                            // sequence 0 is recorded
 	unsaved []Checkpoint                    // the record of an ended step that the store did not take
 	owed    []Event                         // of the end of that step

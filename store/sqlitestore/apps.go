@@ -145,9 +145,8 @@ func (w *writer) columns(ab *about) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []any{
-		root.id, parent, ab.Parent.Seq, ab.Index, orphan, g.id, ab.Path, ab.Project, ab.Partition, ab.Task, ab.Key, ab.Fingerprint,
-	}, nil
+	return append(make([]any, 0, 15), // with room for what its callers add
+		root.id, parent, ab.Parent.Seq, ab.Index, orphan, g.id, ab.Path, ab.Project, ab.Partition, ab.Task, ab.Key, ab.Fingerprint), nil
 }
 
 // parent is the parent's id, or nil, and 1 if nothing but its name is known.

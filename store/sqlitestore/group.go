@@ -13,16 +13,6 @@ import (
 	"github.com/burdock-go/burdock"
 )
 
-// A save is one call of Save on its way through a batch.
-type save struct {
-	fence   burdock.Fence
-	rows    []row
-	events  []pending // of a journal
-	lightly bool      // need not be synced
-	refused error     // its fence is stale
-	err     error     // the result; unfinished until there is one
-}
-
 // errUnfinished is what a save returns whose leader panicked: never a success that nobody has seen.
 var errUnfinished = errors.New("the commit did not end")
 
@@ -192,6 +182,7 @@ func (s *Store) transact(next func() []*save) (err error) {
 			w.reset()
 		}
 	}()
+	w.rows.forget() // should a panic have ended the last transaction
 	if err := w.refresh(); err != nil {
 		return err
 	}
@@ -203,6 +194,9 @@ func (s *Store) transact(next func() []*save) (err error) {
 				return err
 			}
 		}
+	}
+	if err = w.rows.insert(w.conn); err != nil {
+		return err
 	}
 	taken := s.events.take()
 	if err = s.putEvents(taken); err == nil {

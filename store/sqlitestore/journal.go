@@ -32,11 +32,10 @@ func (s *Store) save(ctx context.Context, fence burdock.Fence, checkpoints []bur
 	if err := record.CheckBatch(fence, checkpoints); err != nil {
 		return fmt.Errorf("sqlitestore: save: %w", err)
 	}
-	sv := &save{fence: fence, rows: make([]row, len(checkpoints)), lightly: lightly}
-	for i := range checkpoints {
-		if err := sv.rows[i].encode(&checkpoints[i]); err != nil {
-			return fmt.Errorf("sqlitestore: save: %w", err)
-		}
+	sv := newSave(fence, lightly)
+	defer sv.free()
+	if err := sv.encode(checkpoints); err != nil {
+		return fmt.Errorf("sqlitestore: save: %w", err)
 	}
 	for i := range events {
 		p, err := pend(&events[i], 0)

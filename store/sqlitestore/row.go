@@ -47,44 +47,39 @@ type row struct {
 	description []byte              // compact, nil if there is none
 	started     any                 // nanoseconds since 1970, or nil where the body holds the times
 	took        any
-	body        []byte
+	body        any // []byte
 }
 
 // encode fills r for a checkpoint whose application's row says the same as it does, and fails where c cannot be
-// encoded at all.
-func (r *row) encode(c *burdock.Checkpoint) error {
+// encoded at all. The body is appended to buf, which is returned.
+func (r *row) encode(c *burdock.Checkpoint, buf []byte) ([]byte, error) {
 	r.c = c
 	if len(c.Description) > 0 {
 		var b bytes.Buffer
 		if err := json.Compact(&b, c.Description); err != nil {
-			return fmt.Errorf("checkpoint %d of %q: description: %w", c.Seq, c.App, err)
+			return buf, fmt.Errorf("checkpoint %d of %q: description: %w", c.Seq, c.App, err)
 		}
 		r.description = b.Bytes()
 	}
 	r.started, r.took = columns(c.Started, c.Ended)
-	body, err := r.encodeBody(flagDescribed)
-	r.body = body
-	return err
+	start := len(buf)
+	buf, err := r.appendBody(buf, flagDescribed)
+	r.body = buf[start:len(buf):len(buf)]
+	return buf, err
 }
 
-// A scratch is what encoding a body needs and nobody keeps: a copy of the record and a buffer. Made anew, the two are a
-// kilobyte per step.
-type scratch struct {
-	c   burdock.Checkpoint
-	buf []byte
-}
+// stripped are copies of records without what stands in columns, which nobody keeps. Made anew, one is most of a kilobyte
+// per step.
+var stripped = sync.Pool{New: func() any { return new(burdock.Checkpoint) }}
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
-
-// encodeBody encodes what stands in no column.
-func (r *row) encodeBody(flags int64) ([]byte, error) {
-	s := scratches.Get().(*scratch)
+// appendBody encodes what stands in no column.
+func (r *row) appendBody(buf []byte, flags int64) ([]byte, error) {
+	c := stripped.Get().(*burdock.Checkpoint)
 	defer func() {
-		s.c = burdock.Checkpoint{}
-		scratches.Put(s)
+		*c = burdock.Checkpoint{}
+		stripped.Put(c)
 	}()
-	s.c = *r.c
-	c := &s.c
+	*c = *r.c
 	if flags&flagOwn == 0 {
 		(&about{}).to(c)
 	}
@@ -98,19 +93,13 @@ func (r *row) encodeBody(flags int64) ([]byte, error) {
 		c.Started, c.Ended = time.Time{}, time.Time{}
 	}
 	c.App, c.Seq, c.Kind, c.Status, c.Lists, c.Join = "", 0, burdock.KindStep, "", false, 0
-	body, err := record.Append(s.buf[:0], c)
+	body, err := record.Append(buf, c)
 	if err != nil { // say which one: c has lost its name
 		_, err = record.Append(nil, r.c)
-		return nil, err
+		return buf, err
 	}
-	if cap(body) <= maxScratch {
-		s.buf = body
-	}
-	return bytes.Clone(body), nil
+	return body, nil
 }
-
-// maxScratch is how large a buffer may be that waits for the next record.
-const maxScratch = 64 << 10
 
 // Times outside these years stand in the body: they do not fit into nanoseconds, or not in their difference.
 var firstYear, lastYear = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -133,6 +122,14 @@ func kindColumn(k burdock.CheckpointKind) int64 {
 		return 1
 	}
 	return 0
+}
+
+// statusColumn boxes the most frequent status without an allocation.
+func statusColumn(s burdock.Status) any {
+	if s == burdock.StatusCompleted {
+		return string(burdock.StatusCompleted)
+	}
+	return string(s)
 }
 
 func boolColumn(b bool) int64 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"reflect"
 	"sync"
 )
 
@@ -15,9 +16,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // sum is the checksum of a row's values: int64, string, []byte or nil, each with its type and length.
 func sum[V any](values []V) int64 {
-	space := heads.Get().(*[192]byte)
+	space := heads.Get().(*[]byte)
 	defer heads.Put(space)
-	head, crc := space[:0], uint32(0)
+	head, crc := (*space)[:0], uint32(0)
 	for i := range values {
 		switch v := any(values[i]).(type) {
 		case nil:
@@ -32,14 +33,15 @@ func sum[V any](values []V) int64 {
 		case float64: // in a damaged row only
 			head = binary.BigEndian.AppendUint64(append(head, 'f'), math.Float64bits(v))
 		default:
-			head = fmt.Appendf(head, "%T", v)
+			head = append(head, reflect.TypeOf(v).String()...) // package fmt would let all values escape
 		}
 	}
+	*space = head
 	return int64(crc32.Update(crc, castagnoli, head))
 }
 
 // heads are where sums begin; package crc32 lets what it is given escape.
-var heads = sync.Pool{New: func() any { return new([192]byte) }}
+var heads = sync.Pool{New: func() any { return new([]byte) }}
 
 // A damage is a row that cannot be what was written; Store.fail makes it an ErrCorrupt.
 type damage struct{ what string }

@@ -21,6 +21,7 @@ type writer struct {
 	graphs  map[[2]string]*graph
 	claims  map[string]claimRow
 	nextApp int64 // 0 while unknown
+	rows    bulk  // of the open transaction
 }
 
 // An app is an application's row.
@@ -50,6 +51,7 @@ type graph struct {
 // reset forgets everything, which is right at any time.
 func (w *writer) reset() {
 	w.apps, w.graphs, w.claims, w.nextApp = map[string]*app{}, map[[2]string]*graph{}, map[string]claimRow{}, 0
+	w.rows.forget()
 }
 
 // refresh forgets what another connection may have changed. It stands at the beginning of each transaction.
@@ -99,25 +101,27 @@ func (w *writer) put(r *row, holder *claim) error {
 	}
 	body := r.body
 	if flags&flagOwn != 0 || r.description != nil && flags&flagDescribed == 0 {
-		if body, err = r.encodeBody(flags); err != nil {
+		own, err := r.appendBody(nil, flags)
+		if err != nil {
 			return err
 		}
+		body = own
 	}
 	c := r.c
 	var epoch, dispatch any
 	if c.Fence.Root == c.Root {
 		epoch, dispatch = c.Fence.Epoch, c.Fence.Dispatch
 	}
-	values := []any{
-		a.id, c.Seq, kindColumn(c.Kind), string(c.Status), boolColumn(c.Lists), c.Join, flags, epoch, dispatch, r.started, r.took, body, nil,
-	}
+	values := w.rows.add(
+		a.id, c.Seq, kindColumn(c.Kind), statusColumn(c.Status), boolColumn(c.Lists), c.Join, flags, epoch, dispatch, r.started, r.took, body)
 	if flags&flagDescribed != 0 { // stands in the graph's row
-		values[12] = r.description
+		values[sumOfRow] = r.description
 	}
-	values[12] = sum(values)
-	if err := w.conn.exec(`INSERT OR REPLACE INTO checkpoint(app, seq, kind, status, lists, joined, flags, epoch, dispatch, started, took, body, sum)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, values...); err != nil {
-		return err
+	values[sumOfRow] = sum(values)
+	if w.rows.full() {
+		if err := w.rows.insert(w.conn); err != nil {
+			return err
+		}
 	}
 	if c.App != c.Root || c.Kind != burdock.KindStep {
 		return nil
@@ -136,6 +140,9 @@ func (w *writer) put(r *row, holder *claim) error {
 // commit writes and syncs. So while a store holds a root, it writes once, with an empty status, that the latest record
 // says it, and Release writes what that was.
 func (w *writer) list(a *app, c *burdock.Checkpoint, status string) error {
+	if err := w.rows.insert(w.conn); err != nil { // the statement reads them
+		return err
+	}
 	values := []any{a.id, c.Seq, updated(c), status, c.Project, c.Partition}
 	n, err := w.conn.changes(`INSERT INTO run(id, seq, updated, status, project, partition, sum) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT(id) DO UPDATE SET seq = excluded.seq, updated = excluded.updated, status = excluded.status,
