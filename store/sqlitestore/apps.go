@@ -68,7 +68,7 @@ func (w *writer) id(name string) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	a = &app{id: id, name: name}
+	a = &app{id: id, name: name, watched: true, top: -1}
 	if err := w.conn.exec("INSERT INTO app(id, name, sum) VALUES (?, ?, ?)", id, name, a.sum()); err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (w *writer) insert(name string, ab *about) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &app{id: id, name: name, known: true, about: *ab, place: place{ab.Parent, ab.Index}, orphan: args[4]}
+	a := &app{id: id, name: name, known: true, about: *ab, place: place{ab.Parent, ab.Index}, orphan: args[4], watched: true, top: -1}
 	n, err := w.conn.changes(`INSERT INTO app(root, parent, parent_seq, idx, orphan, graph, path, project, partition, task, key, fingerprint, sum, id, name)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(name) DO NOTHING`, append(args, a.sum(), id, name)...)
 	if err != nil || n == 0 {
@@ -122,7 +122,7 @@ func (w *writer) fill(a *app, ab *about) error {
 	if err != nil {
 		return err
 	}
-	filled := app{id: a.id, name: a.name, known: true, about: *ab, place: place{ab.Parent, ab.Index}, orphan: args[4]}
+	filled := app{id: a.id, name: a.name, known: true, about: *ab, place: place{ab.Parent, ab.Index}, orphan: args[4], watched: a.watched, top: a.top}
 	if err := w.conn.exec(`UPDATE app SET root = ?, parent = ?, parent_seq = ?, idx = ?, orphan = ?, graph = ?, path = ?, project = ?,
 		partition = ?, task = ?, key = ?, fingerprint = ?, sum = ? WHERE id = +?`, append(args, filled.sum(), a.id)...); err != nil {
 		return err

@@ -182,7 +182,7 @@ func (s *Store) transact(next func() []*save) (err error) {
 			w.reset()
 		}
 	}()
-	w.rows.forget() // should a panic have ended the last transaction
+	w.forget() // should a panic have ended the last transaction
 	if err := w.refresh(); err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (s *Store) transact(next func() []*save) (err error) {
 			}
 		}
 	}
-	if err = w.rows.insert(w.conn); err != nil {
+	if err = w.flush(); err != nil {
 		return err
 	}
 	taken := s.events.take()

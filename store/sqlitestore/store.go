@@ -79,7 +79,7 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 	if err := s.open(); err != nil {
 		return nil, s.fail("open", err)
 	}
-	s.write.reset()
+	s.write = newWriter(s.write.conn)
 	s.events.store = s
 	s.token <- struct{}{}
 	for range readers - len(s.read) {

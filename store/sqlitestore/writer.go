@@ -21,7 +21,10 @@ type writer struct {
 	graphs  map[[2]string]*graph
 	claims  map[string]claimRow
 	nextApp int64 // 0 while unknown
-	rows    bulk  // of the open transaction
+
+	// Records of the open transaction that are not inserted yet: those that are certainly new, and those that may
+	// replace others.
+	fresh, replacing bulk
 }
 
 // An app is an application's row.
@@ -33,6 +36,9 @@ type app struct {
 	place  place
 	home   []byte // where the first record placed it, if a later one placed it elsewhere
 	orphan any    // 1 or nil
+
+	watched bool  // everything that is recorded of it was written by this writer
+	top     int64 // the highest number of these steps
 
 	unsettled bool // its row of run leaves how it stands to its latest record
 }
@@ -48,10 +54,22 @@ type graph struct {
 	description []byte
 }
 
+func newWriter(c *conn) writer {
+	w := writer{conn: c, fresh: bulk{insert: &insertFresh}, replacing: bulk{insert: &insertReplacing}}
+	w.reset()
+	return w
+}
+
 // reset forgets everything, which is right at any time.
 func (w *writer) reset() {
 	w.apps, w.graphs, w.claims, w.nextApp = map[string]*app{}, map[[2]string]*graph{}, map[string]claimRow{}, 0
-	w.rows.forget()
+	w.forget()
+}
+
+// forget drops the records of a transaction that has failed.
+func (w *writer) forget() {
+	w.fresh.forget()
+	w.replacing.forget()
 }
 
 // refresh forgets what another connection may have changed. It stands at the beginning of each transaction.
@@ -112,16 +130,16 @@ func (w *writer) put(r *row, holder *claim) error {
 	if c.Fence.Root == c.Root {
 		epoch, dispatch = c.Fence.Epoch, c.Fence.Dispatch
 	}
-	values := w.rows.add(
-		a.id, c.Seq, kindColumn(c.Kind), statusColumn(c.Status), boolColumn(c.Lists), c.Join, flags, epoch, dispatch, r.started, r.took, body)
-	if flags&flagDescribed != 0 { // stands in the graph's row
-		values[sumOfRow] = r.description
+	values := []any{
+		a.id, c.Seq, kindColumn(c.Kind), statusColumn(c.Status), boolColumn(c.Lists), c.Join, flags, epoch, dispatch, r.started, r.took, body, nil,
 	}
-	values[sumOfRow] = sum(values)
-	if w.rows.full() {
-		if err := w.rows.insert(w.conn); err != nil {
-			return err
-		}
+	last := len(values) - 1
+	if flags&flagDescribed != 0 { // stands in the graph's row
+		values[last] = r.description
+	}
+	values[last] = sum(values)
+	if err := w.insertRecord(values, a.adds(c)); err != nil {
+		return err
 	}
 	if c.App != c.Root || c.Kind != burdock.KindStep {
 		return nil
@@ -136,11 +154,41 @@ func (w *writer) put(r *row, holder *claim) error {
 	return w.list(a, c, "")
 }
 
+// adds reports whether a record certainly replaces none.
+func (a *app) adds(c *burdock.Checkpoint) bool {
+	if !a.watched || c.Kind != burdock.KindStep || c.Seq <= a.top {
+		a.top = max(a.top, c.Seq)
+		return false
+	}
+	a.top = c.Seq
+	return true
+}
+
+// insertRecord inserts the row of a record, at the latest when the next flush does.
+func (w *writer) insertRecord(values []any, fresh bool) error {
+	to := &w.replacing
+	if fresh {
+		to = &w.fresh
+	}
+	if to.add(values...); to.full() {
+		return w.flush()
+	}
+	return nil
+}
+
+// flush inserts the records that wait, what may be replaced before what replaces it.
+func (w *writer) flush() error {
+	if err := w.fresh.flush(w.conn); err != nil {
+		return err
+	}
+	return w.replacing.flush(w.conn)
+}
+
 // list writes how a root stands, for listings of roots. The row lies in another page than the record, and pages are what a
 // commit writes and syncs. So while a store holds a root, it writes once, with an empty status, that the latest record
 // says it, and Release writes what that was.
 func (w *writer) list(a *app, c *burdock.Checkpoint, status string) error {
-	if err := w.rows.insert(w.conn); err != nil { // the statement reads them
+	if err := w.flush(); err != nil { // the statement reads what is recorded
 		return err
 	}
 	values := []any{a.id, c.Seq, updated(c), status, c.Project, c.Partition}
