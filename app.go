@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 )
@@ -51,10 +52,10 @@ func New(ctx context.Context, g *Graph, opts *Options) (*App, error) {
 // absent makes sure that the store does not have the application.
 func (a *App) absent(ctx context.Context) error {
 	a.fresh = true
-	if a.tree.store == nil {
+	if a.tree.env.ledger == nil {
 		return nil
 	}
-	switch _, err := a.tree.store.Load(ctx, Ref{App: a.tree.root, Seq: -1}); {
+	switch _, err := a.tree.env.ledger.store.Load(ctx, Ref{App: a.tree.root, Seq: -1}); {
 	case err == nil:
 		return fmt.Errorf("application %q: %w; use Resume or Open to go on with it", a.tree.root, ErrExists)
 	case !errors.Is(err, ErrNotFound):
@@ -115,11 +116,13 @@ func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
 	}
 	a := &App{graph: g, tree: &tree{
 		root: opts.ID, project: opts.Project, partition: opts.Partition,
-		logger: opts.Logger, grace: opts.Grace,
+		logger: opts.Logger, grace: opts.Grace, branches: opts.Branches, at: maps.Clone(opts.At),
 	}}
 	a.origin, a.elsewhere = opts.Cascade.Store, opts.Cascade.RestoreFrom
 	a.change = change{opts.AllowGraphChange || opts.Migrate != nil, opts.Migrate}
-	durability := a.tree.configure(opts.Cascade, opts.Durability)
+	if err := a.tree.configure(opts.Cascade, opts.Durability); err != nil {
+		return nil, a.wrap(err)
+	}
 	if a.tree.root == "" {
 		a.tree.root = newID()
 	}
@@ -135,7 +138,7 @@ func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
 	if anew {
 		flow = a.unwritten(opts)
 	}
-	if err := errors.Join(durability, inputs, a.begin(p, opts), flow); err != nil {
+	if err := errors.Join(a.tree.cascades(p), inputs, a.begin(p, opts), flow); err != nil {
 		return nil, a.wrap(err)
 	}
 	return a, nil

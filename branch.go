@@ -55,6 +55,9 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	b.node, b.in, b.named, b.special = n, t.sub, t.key, t.special
 	b.plan = v.node.branches[t.run]
 	b.tree, b.visit, b.branch = v.run.tree, v, b
+	if err := b.equip(); err != nil {
+		return err
+	}
 	r := runners.Get().(*runner)
 	r.opening.around = v.run.vals
 	if err := b.begin(&r.opening); err != nil {

@@ -248,35 +248,16 @@ var stops = map[ending]Stop{
 // claim takes the right to advance the application, and reads it again if somebody else has advanced it since.
 func (a *App) claim(ctx context.Context, cancel context.CancelCauseFunc) (release func() error, err error) {
 	t := a.tree
-	if t.store == nil {
-		t.begin(Fence{}, cancel)
-		return func() error { return nil }, nil
+	t.begin(cancel)
+	release = func() error { return t.release(ctx) }
+	l := t.env.ledger
+	if l == nil {
+		return release, nil
 	}
-	claim, err := t.store.Claim(ctx, t.root)
-	if err != nil {
-		return nil, &StoreError{Op: "claim", App: t.root, Err: err}
+	if err := l.take(ctx); err != nil {
+		return nil, err
 	}
-	fence := claim.Fence()
-	t.begin(fence, cancel)
-	over := make(chan struct{})
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-claim.Lost():
-			t.fail(fmt.Errorf("application %q: its claim was lost: %w", t.root, ErrConflict))
-		case <-over:
-		}
-	}()
-	release = func() error {
-		close(over)
-		<-watched
-		if err := claim.Release(context.WithoutCancel(ctx)); err != nil {
-			return &StoreError{Op: "release", App: t.root, Err: err}
-		}
-		return nil
-	}
-	if err := a.follow(ctx, fence.Epoch); err != nil {
+	if err := a.follow(ctx, l.fence.Epoch); err != nil {
 		return nil, errors.Join(err, release())
 	}
 	return release, nil

@@ -45,7 +45,7 @@ func (r *runner) commit(ctx context.Context, events []Event, cps ...Checkpoint) 
 		batch = append(append(batch, zero), r.copies...)
 	}
 	batch = append(batch, cps...)
-	if err := r.tree.save(ctx, batch, events...); err != nil {
+	if err := r.save(ctx, batch, events...); err != nil {
 		return err
 	}
 	r.unsaved, r.copies, r.born = nil, nil, true
@@ -62,7 +62,7 @@ func (r *runner) commitEnded(events []Event, cps ...Checkpoint) (kept bool, err 
 		}
 		cps = slices.Concat([]Checkpoint{zero}, r.copies, cps)
 	}
-	err = r.tree.save(r.cur.ctx, cps, events...)
+	err = r.save(r.cur.ctx, cps, events...)
 	switch {
 	case err == nil:
 		r.born, r.copies = true, nil
@@ -106,15 +106,12 @@ func (r *runner) remark(ctx context.Context) error {
 	if !r.born {
 		return r.commit(ctx, nil)
 	}
-	if err := r.tree.flush(ctx); err != nil {
+	cp, err := r.env().ledger.latest(context.WithoutCancel(ctx), r.identity())
+	if err != nil {
 		return err
 	}
-	cp, err := r.tree.store.Load(context.WithoutCancel(ctx), Ref{App: r.identity(), Seq: -1})
-	if err != nil {
-		return &StoreError{Op: "load", App: r.identity(), Err: err}
-	}
 	cp.Halted = r.halted
-	return r.tree.save(ctx, []Checkpoint{cp})
+	return r.save(ctx, []Checkpoint{cp})
 }
 
 // minSnapshot is the least size in bytes of the deltas between two snapshots.

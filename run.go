@@ -318,7 +318,11 @@ func (r *runner) unneeded(cp Checkpoint) ([]Checkpoint, error) {
 	}
 	why := newFailure(r.wrap(ErrSibling), cp.Action, cp.Seq, cp.Attempt, r.plan.sentinels)
 	swept, err := r.tree.unfinishedBelow(r.cur.ctx, cp.Ref(), cancelling(why))
-	return append(swept, cp), err
+	if err != nil {
+		return nil, err
+	}
+	own, err := r.elsewhere(r.cur.ctx, swept)
+	return append(own, cp), err
 }
 
 // divert moves the position to the handler of a failed step; without one the step is the next one again.

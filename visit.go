@@ -36,6 +36,7 @@ type visit struct {
 	fan    *fan.Fan[branch]
 	next   func() (task, error, bool)
 	stop   func()
+	env    *env          // of the branches
 	given  sources       // the inputs that branches begin with
 	inputs []InputRecord // what the step is recorded with
 	rerun  bool          // failed branches run again: an earlier attempt was recorded as failed or cancelled
@@ -46,7 +47,7 @@ type visit struct {
 	keys     map[[2]uint64]struct{}
 	ids      map[string]struct{}    // that tasks have given
 	recorded map[string]*record     // that the sequence has not yielded yet
-	marks    []Checkpoint           // that matching has changed and nobody has saved yet
+	marks    []mark                 // that matching has changed and nobody has saved yet
 	beyond   int64                  // the join number of the first failure that the policy did not hand to reduce
 	restored bool                   // branches may run
 	puller   atomic.Pointer[holder] // of the token that a pull is done with
@@ -65,7 +66,10 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	v := &visit{run: a.run, of: a.run.member, node: a.node, seq: a.seq, par: par, rerun: a.run.rerun}
 	v.ctx, v.cancel = context.WithCancelCause(ctx)
 	v.given, v.inputs = a.run.sources, a.run.cur.inputs
-	if a.run.records() || a.run.listens() {
+	if err := v.equip(); err != nil {
+		return reflect.Value{}, err
+	}
+	if a.run.observed() || v.env.observed() {
 		v.id = a.run.identity()
 	}
 	v.fan = fan.New(v.config())
@@ -81,6 +85,18 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	a.where = "reduce"
 	out, err := v.reduce(reduce)
 	return v.end(out, err)
+}
+
+// equip finds out what the branches have, and claims the root in their store if that is not the step's own.
+func (v *visit) equip() (err error) {
+	own := v.run.env()
+	if v.env, err = v.run.tree.branchesOf(own, v.node, v.run.branch == nil); err != nil {
+		return err // New has found all of these; a graph may still be used in another place
+	}
+	if l := v.env.ledger; l != nil && l != own.ledger {
+		return l.claimed(v.ctx)
+	}
+	return nil
 }
 
 // pulling is the context of the sequence.
@@ -267,7 +283,7 @@ func (v *visit) named(b *branch) error {
 	if !b.records() {
 		return nil
 	}
-	cp, err := v.run.tree.latest(v.ctx, id)
+	cp, err := b.env().ledger.latest(v.ctx, id)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil
@@ -447,13 +463,13 @@ func (v *visit) tidy(drained bool) error {
 			n.B.fate = fateCancelled
 			n.B.tell(v.ctx)
 		}
-		if v.run.records() && n.B.fate == fateCancelled {
+		if n.B.records() && n.B.fate == fateCancelled {
 			if err := v.cancelLeft(n); err != nil {
 				return err
 			}
 		}
 	}
-	if !v.run.records() {
+	if v.env.ledger == nil && len(v.marks) == 0 {
 		return nil
 	}
 	return v.remark(drained)
