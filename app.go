@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"maps"
 	"sync"
@@ -237,23 +236,4 @@ func (a *App) Outcome() *Outcome {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.outcome
-}
-
-// Pending yields all steps that waited for inputs when the last Run or Steps came back.
-func (a *App) Pending(ctx context.Context) iter.Seq2[Pending, error] {
-	return func(yield func(Pending, error) bool) {
-		out := a.Outcome()
-		if out == nil {
-			return
-		}
-		for _, p := range out.Pending {
-			if err := ctx.Err(); err != nil {
-				yield(Pending{}, err)
-				return
-			}
-			if !yield(p, nil) {
-				return
-			}
-		}
-	}
 }

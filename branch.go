@@ -186,9 +186,28 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 	if b.special != nil && !vanished {
 		r.deadline = time.Now().Add(b.special.timeout)
 	}
-	end, err := r.advance(v.ctx, nil, vanished)
+	ctx := v.ctx
+	if b.env().inbox {
+		ctx = b.cancellable(ctx, vanished)
+	}
+	end, err := r.advance(ctx, nil, vanished)
 	r.release()
+	if b.env().inbox {
+		b.watched.cancel(nil)
+		r.tree.mail.end(b.watched.id)
+	}
 	return v.settle(b, end, err)
+}
+
+// cancellable returns the context of a branch that a message may cancel alone.
+func (b *branch) cancellable(ctx context.Context, vanished bool) context.Context {
+	w := b.watched
+	if vanished {
+		return w.ctx
+	}
+	w.ctx, w.cancel = context.WithCancelCause(ctx)
+	b.tree.mail.run(w.id, w.cancel)
+	return w.ctx
 }
 
 // settle hands the end of a branch to the visit. It reports false for one that waits.
@@ -215,8 +234,11 @@ func (v *visit) settle(b *branch, end ending, err error) (finished bool) {
 		v.failed(b)
 	case endFatal:
 		v.fan.Stop(err)
-	default:
-		if b.fate == fateCancelled {
+	case endCancelled:
+		if v.ctx.Err() == nil && b.run.cancelled() { // somebody has cancelled it alone
+			b.tree.mail.forget(b.watched.id)
+			v.failed(b)
+		} else {
 			v.interrupted()
 		}
 	}

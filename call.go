@@ -112,7 +112,8 @@ func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) boo
 	}
 	h, err := a.graph.hooks(&o)
 	events, inputErr := a.run.plan.check("Run", o.given...)
-	if err := errors.Join(err, inputErr); err != nil {
+	answers, answerErr := a.answers(o.answers)
+	if err := errors.Join(err, inputErr, answerErr); err != nil {
 		return nil, err
 	}
 	h.stepped, h.committed = stepped, a.commit
@@ -130,6 +131,11 @@ func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) boo
 			err = errors.Join(err, failed)
 		}
 	}()
+	a.tree.mail.reset()
+	for ref, answer := range answers {
+		a.tree.mail.put(ref, answer)
+	}
+	a.tree.mail.run(a.tree.root, cancel)
 	return a.conduct(ctx, events, h)
 }
 
@@ -141,9 +147,10 @@ func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, e
 	if err := a.tree.flush(ctx); err != nil {
 		return a.finished(endFatal, err), err
 	}
-	if err := errors.Join(a.takeOver(ctx), a.rewrite(ctx)); err != nil {
+	if err := errors.Join(a.takeOver(ctx), a.rewrite(ctx), a.tree.fetch(ctx)); err != nil {
 		return a.finished(endFatal, err), err
 	}
+	defer a.tree.watch(ctx)()
 	switch more, err := a.settle(ctx, h); {
 	case err != nil:
 		return a.finished(endFatal, err), err
@@ -228,6 +235,7 @@ func (a *App) finished(end ending, err error) *Outcome {
 			out.Unused = append(out.Unused, name)
 		}
 	}
+	out.Unused = append(out.Unused, a.tree.mail.unused()...)
 	switch {
 	case end == endWaiting:
 		out.Pending = r.pending

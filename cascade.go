@@ -61,6 +61,7 @@ type env struct {
 	tracker    Tracker
 	others     Tracker // who is told of events that the store has committed itself
 	journals   bool    // the store commits the events of ended steps itself
+	inbox      bool    // the store takes messages
 	middleware []Middleware
 }
 
@@ -148,8 +149,12 @@ func (t *tree) overridden(base *env, c *Cascade, root bool) (*env, error) {
 
 // split parts the trackers that the store writes itself from the others.
 func (e *env) split() {
-	e.others, e.journals = e.tracker, false
-	if e.ledger == nil || e.tracker == nil {
+	e.others, e.journals, e.inbox = e.tracker, false, false
+	if e.ledger == nil {
+		return
+	}
+	_, e.inbox = e.ledger.store.(Inbox)
+	if e.tracker == nil {
 		return
 	}
 	j, ok := e.ledger.store.(Journal)

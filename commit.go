@@ -11,7 +11,7 @@ import (
 func (r *runner) checkpoint(status Status) Checkpoint {
 	cp := r.blank()
 	cp.Seq, cp.Attempt, cp.Action, cp.Status = r.seq+1, r.attempt, r.cur.node.action.name, status
-	cp.Inputs, cp.Started, cp.Spent = r.cur.inputs, r.cur.started, r.spent
+	cp.Inputs, cp.Started, cp.Spent, cp.Messages = r.cur.inputs, r.cur.started, r.spent, r.messages
 	if r.spent > 0 {
 		cp.Tried = r.tried
 	}

@@ -73,9 +73,10 @@ type RunOption interface {
 }
 
 type runOptions struct {
-	given  []Inputs
-	before []Selector
-	after  []Selector
+	given   []Inputs
+	answers []inputFor
+	before  []Selector
+	after   []Selector
 }
 
 type haltOption struct {

@@ -280,7 +280,7 @@ func (v *visit) read() (highest, last int64, err error) {
 	if p := v.par.opts.Failures; p.name == "tolerate" {
 		var joins []int64
 		for _, rec := range v.recorded {
-			if rec.last.Join != 0 && standing(&rec.last) == StatusFailed {
+			if s := standing(&rec.last); rec.last.Join != 0 && (s == StatusFailed || s == StatusCancelled) {
 				joins = append(joins, rec.last.Join)
 			}
 		}
@@ -367,10 +367,14 @@ func (v *visit) revive(b *branch, rec *record) error {
 			return err
 		}
 		b.fate = fateCompleted
-	case status == StatusFailed && !v.rerun && v.par.opts.Failures != FailFast && rec.last.Join < v.beyond:
+	case (status == StatusFailed || status == StatusCancelled) && !v.rerun && v.par.opts.Failures != FailFast && rec.last.Join < v.beyond:
 		failure := *rec.last.Error
 		failure.revive(r.plan.sentinels)
-		b.fate, b.err = fateFailed, &BranchError{Path: r.path(), Key: b.key(), Index: b.node.Index, Err: failure.err}
+		b.fate = fateFailed
+		if status == StatusCancelled {
+			b.fate = fateCancelled
+		}
+		b.err = &BranchError{Path: r.path(), Key: b.key(), Index: b.node.Index, Err: failure.err}
 		v.count(b, rec.last.Join)
 	default:
 		v.again(b, rec.last, status)

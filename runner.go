@@ -47,6 +47,7 @@ type course struct {
 	sources sources
 	halted  string // the node before which the last call halted
 
+	messages []string      // of the Inbox, that the step after seq has used
 	recalled []InputRecord // the events that the step after seq was recorded with
 	kept     values        // the events that the step after seq was given in this process and did not use up
 	origin   Ref           // of a fork
@@ -88,6 +89,9 @@ type watched struct {
 	began  int64        // of a branch, in nanoseconds since 1970, if it is tracked
 	events atomic.Int64 // of the last attempt
 	spans  atomic.Int64 // of the last attempt
+
+	ctx    context.Context //nolint:containedctx // of a branch that messages may cancel; it lives as long as the branch runs
+	cancel context.CancelCauseFunc
 }
 
 // current is the step that is being run.

@@ -30,6 +30,8 @@ type tree struct {
 	cancel  context.CancelCauseFunc // of the call that runs
 	fatal   error                   // a StoreError or ErrConflict: nothing more may be written
 	ledgers []*ledger               // that of the application itself first
+
+	mail mailbox
 }
 
 // fail stops the whole tree: its right to write, or the means, is gone.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"maps"
 	"reflect"
 	"runtime/debug"
 	"slices"
@@ -56,7 +57,7 @@ type visit struct {
 
 	mu      sync.Mutex
 	fails   []failedBranch
-	pending []Pending
+	pending map[*branch][]Pending
 }
 
 // visit runs a parallel action.
@@ -404,7 +405,7 @@ func (v *visit) end(out reflect.Value, err error) (reflect.Value, error) {
 	case errors.Is(cause, ErrNotNeeded):
 		return out, err
 	case errors.Is(cause, ErrSuspended) && !isBroken(err):
-		v.run.pending = v.pending
+		v.run.pending = v.pendings()
 		return out, errWaiting
 	case errors.Is(cause, ErrSibling):
 		cause = v.mapError()
@@ -478,12 +479,55 @@ func (v *visit) tidy(drained bool) error {
 // maxPending is how many pending steps an Outcome lists.
 const maxPending = 1000
 
-// waits takes over what a suspended branch waits for.
+// suspend ends the visit because all that is left waits. It reports true if messages have come that change that.
+func (v *visit) suspend() (goOn bool) {
+	if err := v.run.tree.fetch(context.WithoutCancel(v.ctx)); err != nil {
+		v.run.tree.fail(err)
+		return false
+	}
+	return !v.fan.Suspend(ErrSuspended) && v.fan.Cause() == nil
+}
+
+// waits takes over what a suspended branch waits for, until an answer comes.
 func (v *visit) waits(b *branch) {
+	v.pend(b)
+	if b.env().inbox || v.run.tree.mail.some.Load() {
+		n, pending := b.node, b.run.pending
+		v.run.tree.mail.suspend(b.identity(), pending, func() {
+			v.resumed(b)
+			v.fan.Resume(n)
+		})
+	}
+}
+
+// resumed takes back what a branch has waited for.
+func (v *visit) resumed(b *branch) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	room := maxPending - len(v.pending)
-	v.pending = append(v.pending, b.run.pending[:min(room, len(b.run.pending))]...)
+	delete(v.pending, b)
+}
+
+// pend notes what a branch waits for.
+func (v *visit) pend(b *branch) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.pending == nil {
+		v.pending = map[*branch][]Pending{}
+	}
+	v.pending[b] = b.run.pending
+}
+
+// pendings returns the first steps that wait, in the order of the branches.
+func (v *visit) pendings() []Pending {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	waiting := slices.SortedFunc(maps.Keys(v.pending), func(a, b *branch) int { return cmp.Compare(a.node.Index, b.node.Index) })
+	var all []Pending
+	for _, b := range waiting {
+		room := maxPending - len(all)
+		all = append(all, v.pending[b][:min(room, len(v.pending[b]))]...)
+	}
+	return all
 }
 
 // mapError names the branches that have failed, in the order in which they did.
