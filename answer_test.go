@@ -187,7 +187,9 @@ func TestI8_AnswerBelowASuspendedBranch(t *testing.T) {
 		})
 		outer := burdock.MapActions("outer", burdock.Actions(burdock.MustGraph("deep", burdock.Chain(inner, join)), slow),
 			func(context.Context, burdock.None) (twigKey, error) { return twigKey{"n"}, nil },
-			func(_ context.Context, _ burdock.None, rs *twigResults) (bunch, error) { return bunch{wordsOf(rs.OK())}, nil }, nil)
+			func(_ context.Context, _ burdock.None, rs *twigResults) (bunch, error) {
+				return bunch{wordsOf(rs.OK())}, nil
+			}, nil)
 		store := memory()
 		ended := make(chan *burdock.Outcome)
 		go func() {

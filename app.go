@@ -114,7 +114,7 @@ func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
 		return nil, err
 	}
 	a := &App{graph: g, tree: &tree{
-		root: opts.ID, project: opts.Project, partition: opts.Partition,
+		root: opts.ID, graph: g, project: opts.Project, partition: opts.Partition,
 		logger: opts.Logger, grace: opts.Grace, branches: opts.Branches, at: maps.Clone(opts.At),
 	}}
 	a.origin, a.elsewhere = opts.Cascade.Store, opts.Cascade.RestoreFrom

@@ -190,13 +190,27 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 	if b.env().inbox {
 		ctx = b.cancellable(ctx, vanished)
 	}
-	end, err := r.advance(ctx, nil, vanished)
+	end, err := v.advance(ctx, b, vanished)
 	r.release()
 	if b.env().inbox {
 		b.watched.cancel(nil)
 		r.tree.mail.end(b.watched.id)
 	}
 	return v.settle(b, end, err)
+}
+
+// advance runs the branch to where it stops: here, or where its executor says. A branch whose task says that it cannot
+// begin, or that has ended in an earlier process, needs none.
+func (v *visit) advance(ctx context.Context, b *branch, vanished bool) (ending, error) {
+	r := b.run
+	switch ex := b.env().executor; {
+	case r.next == nil:
+		return endDone, v.stamp(ctx, b)
+	case ex == nil || vanished || b.special != nil && b.special.err != nil:
+		return r.advance(ctx, nil, vanished)
+	default:
+		return v.handOver(ctx, b, ex)
+	}
 }
 
 // cancellable returns the context of a branch that a message may cancel alone.

@@ -200,22 +200,7 @@ func (a *App) settle(ctx context.Context, h *hooks) (more bool, err error) {
 
 // drive advances the root on a goroutine of its own, which runtime.Goexit may end and another one replace.
 func (a *App) drive(ctx context.Context, h *hooks) (end ending, err error) {
-	done := make(chan struct{})
-	var host func(vanished bool)
-	host = func(vanished bool) {
-		returned := false
-		defer func() {
-			if returned {
-				close(done)
-			} else {
-				go host(true)
-			}
-		}()
-		end, err = a.run.advance(ctx, h, vanished)
-		returned = true
-	}
-	go host(false)
-	<-done
+	end, err = onGoroutines(func(vanished bool) (ending, error) { return a.run.advance(ctx, h, vanished) })
 	a.run.release()
 	return end, err
 }

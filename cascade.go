@@ -27,6 +27,8 @@ type Cascade struct {
 	RestoreFrom Store
 	// Tracker is told of events. Nil: no event is built. NoTracker in an override: none of these branches.
 	Tracker Tracker
+	// Executor says where branches run. Nil: on goroutines of this process, like Local.
+	Executor Executor
 	// Middleware wraps each attempt of each step, the first outermost. An override replaces all of it; an empty slice
 	// that is not nil leaves none. Defaults to none.
 	Middleware []Middleware
@@ -63,6 +65,7 @@ type env struct {
 	journals   bool    // the store commits the events of ended steps itself
 	inbox      bool    // the store takes messages
 	middleware []Middleware
+	executor   Executor // nil: Local
 }
 
 // observed reports whether steps are recorded or told of.
@@ -115,7 +118,7 @@ func (t *tree) configure(c Cascade, d Durability) error {
 
 // overridden returns base with what c sets. root says that it is no override but the application's own.
 func (t *tree) overridden(base *env, c *Cascade, root bool) (*env, error) {
-	if c == nil || c.Store == nil && c.Tracker == nil && c.Middleware == nil && c.RestoreFrom == nil {
+	if c == nil || c.Store == nil && c.Tracker == nil && c.Middleware == nil && c.Executor == nil && c.RestoreFrom == nil {
 		return base, nil
 	}
 	e := *base
@@ -143,8 +146,19 @@ func (t *tree) overridden(base *env, c *Cascade, root bool) (*env, error) {
 	if c.Middleware != nil {
 		e.middleware = slices.Clone(c.Middleware)
 	}
+	if c.Executor != nil {
+		e.runBy(c.Executor)
+	}
 	e.split()
 	return &e, nil
+}
+
+// runBy sets the executor.
+func (e *env) runBy(ex Executor) {
+	e.executor = ex
+	if ex == Local {
+		e.executor = nil
+	}
 }
 
 // split parts the trackers that the store writes itself from the others.

@@ -30,6 +30,8 @@ func (r *runner) blank() Checkpoint {
 	if b := r.branch; b != nil {
 		cp.Parent = Ref{App: r.visit.of.identity(), Seq: r.visit.seq}
 		cp.Task, cp.Key, cp.Index, cp.Fingerprint = b.plan.name, b.key(), b.node.Index, b.watched.print
+	} else if g := r.tree.guest; g != nil {
+		cp.Parent, cp.Task, cp.Key, cp.Index, cp.Fingerprint = g.Parent, g.Task, string(g.Key), g.Index, g.Fingerprint
 	}
 	return cp
 }
@@ -81,7 +83,7 @@ func (r *runner) beginning() (Checkpoint, error) {
 	if r.next != nil {
 		cp.Next = r.next.action.name
 	}
-	if r.branch == nil {
+	if r.branch == nil && r.tree.guest == nil {
 		cp.Description = r.plan.graph.hashed().text
 		cp.Halted = r.halted
 	}

@@ -29,6 +29,8 @@ func (m *member) anyEvent(kind EventKind) Event {
 	if b := m.branch; b != nil {
 		e.Parent = Ref{App: m.visit.of.identity(), Seq: m.visit.seq}
 		e.Task, e.Key, e.Index = b.plan.name, b.key(), b.node.Index
+	} else if g := m.tree.guest; g != nil {
+		e.Parent, e.Task, e.Key, e.Index = g.Parent, g.Task, string(g.Key), g.Index
 	}
 	return e
 }

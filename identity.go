@@ -39,6 +39,8 @@ func badID(id string) string {
 // that the same work has the same id after a restart and other work never does.
 func (m *member) identity() string {
 	switch {
+	case m.branch == nil && m.tree.guest != nil:
+		return m.tree.guest.App
 	case m.branch == nil:
 		return m.tree.root
 	case m.watched != nil:
@@ -118,6 +120,9 @@ func (p *plan) hashBindings(h hash.Hash) {
 
 // path returns the readable place of the application: run-7/every_pair#3/gpt_4:0.
 func (m *member) path() string {
+	if m.branch == nil && m.tree.guest != nil {
+		return m.tree.guest.Path
+	}
 	if m.branch == nil {
 		return escapePath(m.tree.root)
 	}

@@ -360,6 +360,9 @@ func (v *visit) revive(b *branch, rec *record) error {
 	}
 	status := standing(&rec.last)
 	switch {
+	case rec.last.Join == 0 && r.next == nil: // it ended elsewhere, and nobody came to say in which place
+		b.out, err = b.collect(r.vals)
+		return err
 	case rec.last.Join == 0:
 		return r.recall(r.recalled, r.status == StatusRunning)
 	case r.next == nil:

@@ -133,6 +133,9 @@ func (m *member) observed() bool { return m.records() || m.listens() }
 
 func (m *member) branchKey() string {
 	if m.branch == nil {
+		if g := m.tree.guest; g != nil {
+			return string(g.Key)
+		}
 		return ""
 	}
 	return m.branch.key()
@@ -140,6 +143,9 @@ func (m *member) branchKey() string {
 
 func (m *member) branchIndex() int64 {
 	if m.branch == nil {
+		if g := m.tree.guest; g != nil {
+			return g.Index
+		}
 		return 0
 	}
 	return m.branch.node.Index

@@ -103,14 +103,22 @@ func (t *Task[Sub]) special() *special {
 	return &special{given: t.Given, id: t.ID, err: t.Err, timeout: t.Timeout, cascade: t.Cascade}
 }
 
-// equip finds out what the branch of a task has that brings a cascade of its own.
+// equip finds out what a branch has whose task brings a cascade of its own, or whose graph an executor.
 func (b *branch) equip() (err error) {
-	if b.special == nil || b.special.cascade == nil {
+	v, on := b.visit, b.plan.plan.graph.executor
+	if on == nil && (b.special == nil || b.special.cascade == nil) {
 		return nil
 	}
-	v := b.visit
-	s := *b.special
-	if s.env, err = v.run.tree.overridden(v.env, s.cascade, false); err != nil {
+	s, base := special{}, v.env
+	if b.special != nil {
+		s = *b.special
+	}
+	if on != nil {
+		by := *base
+		by.runBy(on)
+		base = &by
+	}
+	if s.env, err = v.run.tree.overridden(base, s.cascade, false); err != nil {
 		return fmt.Errorf("task %.40q: Task.Cascade: %w", b.named, err)
 	}
 	b.special = &s

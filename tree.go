@@ -11,6 +11,8 @@ import (
 // A tree is what a root and all its descendants share while they run.
 type tree struct {
 	root      string
+	graph     *Graph // the root's
+	guest     *guest // of a worker's tree: what its top is in the tree that it was handed over from
 	project   string
 	partition string
 	env       *env                // of the application itself

@@ -91,7 +91,7 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 // equip finds out what the branches have, and claims the root in their store if that is not the step's own.
 func (v *visit) equip() (err error) {
 	own := v.run.env()
-	if v.env, err = v.run.tree.branchesOf(own, v.node, v.run.branch == nil); err != nil {
+	if v.env, err = v.run.tree.branchesOf(own, v.node, v.run.branch == nil && v.run.tree.guest == nil); err != nil {
 		return err // New has found all of these; a graph may still be used in another place
 	}
 	if l := v.env.ledger; l != nil && l != own.ledger {
