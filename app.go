@@ -184,7 +184,7 @@ func (a *App) begin(p *plan, opts *Options) (err error) {
 // runner returns a runner at the beginning.
 func (a *App) runner(p *plan) *runner {
 	m := &member{tree: a.tree, watched: &watched{}}
-	return &runner{course: course{member: m, plan: p, sch: a.base, vals: a.blank, next: p.start}}
+	return &runner{course: course{member: m, has: m.env(), plan: p, sch: a.base, vals: a.blank, next: p.start}}
 }
 
 // commit makes the runner's state the committed one.

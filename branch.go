@@ -65,7 +65,7 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	}
 	r.opening.around = nil
 	b.run = r
-	r.member, r.plan, r.next = &b.member, b.plan.plan, b.plan.plan.start
+	r.member, r.has, r.plan, r.next = &b.member, b.env(), b.plan.plan, b.plan.plan.start
 	r.sch, r.vals, r.sources = r.opening.sch, r.opening.vals, *r.opening.inputs
 	if len(b.plan.keys) > 0 || v.par.kind == "map_tasks" {
 		return b.initKey(t)
@@ -187,12 +187,13 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 		r.deadline = time.Now().Add(b.special.timeout)
 	}
 	ctx := v.ctx
-	if b.env().inbox {
+	inbox := r.has.inbox
+	if inbox {
 		ctx = b.cancellable(ctx, vanished)
 	}
 	end, err := v.advance(ctx, b, vanished)
 	r.release()
-	if b.env().inbox {
+	if inbox {
 		b.watched.cancel(nil)
 		r.tree.mail.end(b.watched.id)
 	}
@@ -203,7 +204,7 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 // begin, or that has ended in an earlier process, needs none.
 func (v *visit) advance(ctx context.Context, b *branch, vanished bool) (ending, error) {
 	r := b.run
-	switch ex := b.env().executor; {
+	switch ex := r.has.executor; {
 	case r.next == nil:
 		return endDone, v.stamp(ctx, b)
 	case ex == nil || vanished || b.special != nil && b.special.err != nil:

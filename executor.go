@@ -315,7 +315,7 @@ func (r *runner) restart(br *Branch) error {
 	if !br.here {
 		return nil
 	}
-	r.course = course{member: r.member, plan: r.plan, next: r.plan.start, holds: r.holds, deadline: r.deadline}
+	r.course = course{member: r.member, has: r.has, plan: r.plan, next: r.plan.start, holds: r.holds, deadline: r.deadline}
 	r.sch, r.vals, r.sources = r.opening.sch, r.opening.vals, *r.opening.inputs
 	return nil
 }

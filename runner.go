@@ -34,6 +34,7 @@ type runner struct {
 type course struct {
 	*member
 
+	has     *env // the member's, looked up once
 	plan    *plan
 	sch     *schema
 	vals    []slot // never written to once shared
@@ -121,6 +122,19 @@ const (
 	endPaused
 	endFatal // the tree was stopped
 )
+
+// env returns what the application has. It hides the member's, which has to look for it: this is asked several times
+// in each step.
+func (r *runner) env() *env { return r.has }
+
+// records reports whether the application is saved.
+func (r *runner) records() bool { return r.has.ledger != nil }
+
+// listens reports whether anybody is told of events.
+func (r *runner) listens() bool { return r.has.tracker != nil }
+
+// observed reports whether steps are recorded or told of.
+func (r *runner) observed() bool { return r.has.observed() }
 
 // state returns the current state.
 func (r *runner) state() State { return State{sch: r.sch, vals: r.vals} }

@@ -491,7 +491,7 @@ func (v *visit) suspend() (goOn bool) {
 // waits takes over what a suspended branch waits for, until an answer comes.
 func (v *visit) waits(b *branch) {
 	v.pend(b)
-	if b.env().inbox || v.run.tree.mail.some.Load() {
+	if b.run.has.inbox || v.run.tree.mail.some.Load() {
 		n, pending := b.node, b.run.pending
 		v.run.tree.mail.suspend(b.identity(), pending, func() {
 			v.resumed(b)

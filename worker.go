@@ -259,7 +259,7 @@ func (w *Worker) runner(ctx context.Context, h *handover, c Cascade) (*runner, e
 	if t.env.ledger != nil {
 		t.env.ledger.durable = h.Durable
 	}
-	r := &runner{course: course{member: &member{tree: t, watched: &watched{print: h.Guest.Fingerprint}}, plan: b.plan, next: b.plan.start}}
+	r := &runner{course: course{member: &member{tree: t, watched: &watched{print: h.Guest.Fingerprint}}, has: t.env, plan: b.plan, next: b.plan.start}}
 	if r.listens() && h.Events > 0 {
 		r.opened = true
 		r.watched.events.Store(h.Events)
