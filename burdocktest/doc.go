@@ -9,7 +9,7 @@
 //	            │        └─▶ Golden: the trace as a text in a file, compared
 //	            ├── Checked(Immutable)  who writes to values that are shared
 //	            ├── Checked(Strict)     which values do not come back from a store as they were
-//	            └── Resumed()           the same run again and again, killed after each save and resumed
+//	            └── Resumed()           the same run again and again, killed at each save and resumed
 //
 //	Case ──▶ Replay                                             one recorded step again, compared with its record
 //

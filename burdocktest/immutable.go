@@ -91,14 +91,14 @@ func (l *ledger) after(sp *span, c *burdock.StepCall, inputs burdock.State) {
 	if l.ended {
 		return
 	}
+	end := l.clock + 1 // what is looked at from here on is looked at after it
 	l.pass(c.Before(), "key", "")
 	l.pass(inputs, "input", "")
 	for _, r := range sp.loose {
 		l.check(r)
 	}
 	l.loose = append(l.loose, l.pass(c.After(), "key", stepText(&c.StepInfo))...)
-	l.clock++
-	sp.end, sp.loose = l.clock, nil
+	sp.end, sp.loose = end, nil
 }
 
 // end looks at everything once more.

@@ -39,12 +39,12 @@ func Checked(checks ...Check) Option {
 	return optionFunc(func(s *settings) { s.checks = append(s.checks, checks...) })
 }
 
-// Resumed makes the run again for each time that it saved: the process that runs it is killed right after that save, as
-// far as the store can tell, and another one resumes the application. It must stop like the first run, in an equal state.
-// Of more than 100 saves 100 are chosen, evenly spread.
+// Resumed makes the run again for each time that it saves, and once more: the process that runs it is killed when it
+// saves, as far as the store can tell, and another one resumes the application. It must stop like the first run, in an
+// equal state. Of more than 100 moments 100 are chosen, evenly spread.
 //
-// Actions are called again each time, so they need to be repeatable, and so does the order of results that a reduce
-// depends on.
+// Actions are called again each time, and those whose steps were not saved twice. So they need to be repeatable, and so
+// does the order of results that a reduce depends on. What actions keep in memory is not lost.
 func Resumed() Option { return optionFunc(func(s *settings) { s.resumed = true }) }
 
 // Fails says that the run fails: Result.Err is the error. A run that does not fail then fails the test.

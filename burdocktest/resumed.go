@@ -17,24 +17,23 @@ const maxKills = 100
 
 var errKilled = errors.New("burdocktest: the process was killed")
 
-// killed makes the run again, killed after each of its saves and resumed.
+// killed makes the run again, killed at each of its saves and resumed, and once more after the last.
 func (g *rig) killed(t testing.TB, first *playing) {
 	t.Helper()
-	saves := first.ledger.saved()
-	n := min(saves, maxKills)
+	points := first.ledger.saved() + 1
+	n := min(points, maxKills)
 	for i := range n {
-		g.killedAfter(t, first, 1+i*saves/n)
-		if t.Failed() {
+		if g.killedAt(t, first, 1+i*points/n); t.Failed() {
 			return // one is enough to read
 		}
 	}
 }
 
-// killedAfter makes the run again, killed after so many saves, and resumes it.
-func (g *rig) killedAfter(t testing.TB, first *playing, saves int) {
+// killedAt makes the run again, killed when it saves for the given time, and resumes it.
+func (g *rig) killedAt(t testing.TB, first *playing, save int) {
 	t.Helper()
 	p := &playing{store: memstore.New()}
-	p.ledger = &mortal{store: p.store, left: saves}
+	p.ledger = &mortal{store: p.store, left: save}
 	app, err := burdock.New(t.Context(), g.graph, g.with(p.ledger))
 	if err != nil {
 		t.Fatalf("burdocktest: Resumed: %v", err)
@@ -43,21 +42,21 @@ func (g *rig) killedAfter(t testing.TB, first *playing, saves int) {
 		t.Errorf("burdocktest: Resumed: made again, the run fails: %v", err)
 		return
 	}
-	at := p.ledger.last
+	at := p.ledger.when()
 	app, err = burdock.Open(t.Context(), g.graph, g.with(p.store))
 	if err == nil {
 		err = g.drive(t.Context(), app, p, g.left(t.Context(), p))
 	}
 	switch {
 	case err != nil && first.err == nil:
-		t.Errorf("burdocktest: Resumed: killed after %s and resumed, the run fails: %v", at, err)
+		t.Errorf("burdocktest: Resumed: killed %s and resumed, the run fails: %v", at, err)
 	case err == nil && first.err != nil:
-		t.Errorf("burdocktest: Resumed: killed after %s and resumed, the run no longer fails", at)
+		t.Errorf("burdocktest: Resumed: killed %s and resumed, the run no longer fails", at)
 	case err == nil && p.out.Stop != first.out.Stop:
-		t.Errorf("burdocktest: Resumed: killed after %s and resumed, the run stopped otherwise: %s, not %s", at, p.out.Stop, first.out.Stop)
+		t.Errorf("burdocktest: Resumed: killed %s and resumed, the run stopped otherwise: %s, not %s", at, p.out.Stop, first.out.Stop)
 	default:
 		for _, d := range differences(first.out.State, app.State()) {
-			t.Errorf("burdocktest: Resumed: killed after %s and resumed, %s", at, d)
+			t.Errorf("burdocktest: Resumed: killed %s and resumed, %s", at, d)
 		}
 	}
 }
@@ -74,21 +73,31 @@ func (g *rig) left(ctx context.Context, p *playing) (inputs []input) {
 	return inputs
 }
 
-// A mortal is a store as a process sees it that is killed: after so many saves it answers nothing any more. Below zero it
-// lives for ever.
+// A mortal is a store as a process sees it that is killed: with the save for which left comes to 0 it answers nothing any
+// more. Below zero it lives for ever.
 type mortal struct {
 	store *memstore.Store
 
 	mu    sync.Mutex
 	left  int
 	saves int
-	last  string // what was saved last
+	lost  string // what was not saved
 }
 
 func (m *mortal) saved() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.saves
+}
+
+// when says when the process was killed.
+func (m *mortal) when() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lost == "" {
+		return "after its last save"
+	}
+	return "before " + m.lost + " was saved"
 }
 
 func (m *mortal) dead() error {
@@ -108,28 +117,30 @@ func (m *mortal) Claim(ctx context.Context, root string) (burdock.Claim, error) 
 	return m.store.Claim(ctx, root)
 }
 
-// Save implements burdock.Store. The save with which the process dies is done, and nobody is told.
+// Save implements burdock.Store.
 func (m *mortal) Save(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.left > 0 {
+		if m.left--; m.left == 0 {
+			m.lost = describe(batch)
+		}
+	}
 	if m.left == 0 {
 		return errKilled
 	}
-	if err := m.store.Save(ctx, fence, batch); err != nil {
-		return err
-	}
 	m.saves++
+	return m.store.Save(ctx, fence, batch)
+}
+
+// describe names the last step of a batch.
+func describe(batch []burdock.Checkpoint) (text string) {
 	for i := range batch {
 		if c := &batch[i]; c.Kind == burdock.KindStep {
-			m.last = fmt.Sprintf("save %d (%s, step %d, %s, %s)", m.saves, c.Path, c.Seq, c.Action, c.Status)
+			text = fmt.Sprintf("%s of %s, step %d, as %s", c.Action, c.Path, c.Seq, c.Status)
 		}
 	}
-	if m.left > 0 {
-		if m.left--; m.left == 0 {
-			return errKilled
-		}
-	}
-	return nil
+	return text
 }
 
 // Load implements burdock.Store.
