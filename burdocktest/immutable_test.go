@@ -35,8 +35,11 @@ type shelf struct {
 // A worth says by a marshaler what stands behind a pointer of its own.
 type worth struct{ cents *big.Int }
 
-func (w worth) MarshalJSON() ([]byte, error)     { return w.cents.MarshalJSON() }
-func (w *worth) UnmarshalJSON(data []byte) error { w.cents = new(big.Int); return w.cents.UnmarshalJSON(data) }
+func (w worth) MarshalJSON() ([]byte, error) { return w.cents.MarshalJSON() }
+func (w *worth) UnmarshalJSON(data []byte) error {
+	w.cents = new(big.Int)
+	return w.cents.UnmarshalJSON(data)
+}
 
 func full() shelf {
 	return shelf{

@@ -34,7 +34,11 @@ func Run[Out any](t testing.TB, r burdock.Runnable, window any, opts ...Option) 
 	t.Helper()
 	g := newRig(t, r, window, opts)
 	p := g.play(t)
-	res := &Result[Out]{Outcome: p.out, Err: p.err, Trace: traceOf(t, p.store, g.options.ID), Store: p.store}
+	trace, err := traceOf(t.Context(), p.store, g.options.ID)
+	if err != nil {
+		t.Fatalf("burdocktest: Run: %v", err)
+	}
+	res := &Result[Out]{Outcome: p.out, Err: p.err, Trace: trace, Store: p.store}
 	res.Events = sorted(p.events.all, res.Trace)
 	switch {
 	case p.err != nil && !g.fails:

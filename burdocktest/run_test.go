@@ -57,13 +57,19 @@ func TestRunFailsTheTestUnlessItMayFail(t *testing.T) {
 func TestRunReportsWhatIsNoRun(t *testing.T) {
 	bad := burdock.Func("bad", func(context.Context, struct{ Untagged int }) (burdock.None, error) { return burdock.None{}, nil })
 	for text, test := range map[string]func(t testing.TB){
-		"it is nil":            func(t testing.TB) { burdocktest.Run[answer](t, (*burdock.Action)(nil), nil) },
-		"has no tag":           func(t testing.TB) { burdocktest.Run[answer](t, bad, nil) },
-		"not a string":         func(t testing.TB) { burdocktest.Run[answer](t, ask, "window") },
-		"not a int":            func(t testing.TB) { burdocktest.Run[answer](t, ask, question{}, burdocktest.Given(1)) },
-		"no action of graph":   func(t testing.TB) { burdocktest.Run[answer](t, ask, question{Prompt: "x"}, burdocktest.Given(approval{})) },
-		"runs in memory":       func(t testing.TB) { burdocktest.Run[answer](t, ask, nil, burdocktest.With(burdock.Options{Cascade: burdock.Cascade{Store: &claimless{}}})) },
-		"argument of its own":  func(t testing.TB) { burdocktest.Run[answer](t, ask, nil, burdocktest.With(burdock.Options{State: burdock.StateOf(answer{})})) },
+		"it is nil":    func(t testing.TB) { burdocktest.Run[answer](t, (*burdock.Action)(nil), nil) },
+		"has no tag":   func(t testing.TB) { burdocktest.Run[answer](t, bad, nil) },
+		"not a string": func(t testing.TB) { burdocktest.Run[answer](t, ask, "window") },
+		"not a int":    func(t testing.TB) { burdocktest.Run[answer](t, ask, question{}, burdocktest.Given(1)) },
+		"no action of graph": func(t testing.TB) {
+			burdocktest.Run[answer](t, ask, question{Prompt: "x"}, burdocktest.Given(approval{}))
+		},
+		"runs in memory": func(t testing.TB) {
+			burdocktest.Run[answer](t, ask, nil, burdocktest.With(burdock.Options{Cascade: burdock.Cascade{Store: &claimless{}}}))
+		},
+		"argument of its own": func(t testing.TB) {
+			burdocktest.Run[answer](t, ask, nil, burdocktest.With(burdock.Options{State: burdock.StateOf(answer{})}))
+		},
 		"before anything":      func(t testing.TB) { burdocktest.Run[answer](t, ask, nil) },
 		"nothing wrote it, or": func(t testing.TB) { burdocktest.Run[approved](t, ask, question{Prompt: "x"}) },
 	} {

@@ -3,8 +3,10 @@ package burdocktest
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -39,22 +41,29 @@ type TraceStep struct {
 // the store has none.
 func TraceOf(t testing.TB, store burdock.Store, id string) *Trace {
 	t.Helper()
-	return traceOf(t, store, id)
+	tr, err := traceOf(t.Context(), store, id)
+	if err == nil && len(tr.Steps) == 0 {
+		err = burdock.ErrNotFound
+	}
+	if err != nil {
+		t.Fatalf("burdocktest: the trace of %s: %v", id, err)
+	}
+	return tr
 }
 
-func traceOf(t testing.TB, store burdock.Store, id string) *Trace {
-	t.Helper()
+// traceOf reads a trace, which is empty if nothing was recorded.
+func traceOf(ctx context.Context, store burdock.Store, id string) (*Trace, error) {
 	b := &tracer{paths: map[string]string{}, root: id, below: map[burdock.Ref][]*traced{}}
-	for c, err := range store.List(t.Context(), burdock.Query{Root: id}) {
+	for c, err := range store.List(ctx, burdock.Query{Root: id}) {
 		if err != nil {
-			t.Fatalf("burdocktest: the trace of %s: %v", id, err)
+			return nil, err
 		}
 		b.add(c)
 	}
 	if b.top == nil {
-		return &Trace{Path: id}
+		return &Trace{Path: id}, nil
 	}
-	return b.trace(b.top)
+	return b.trace(b.top), nil
 }
 
 // A tracer puts the records of a root together.
@@ -134,7 +143,7 @@ func (tr *Trace) each(f func(*Trace)) {
 }
 
 // String is the trace as a text that depends on nothing but what was done: it has no times and no ids, and the root's
-// own id is left out of paths.
+// own id is left out of paths. Values stand there as they were recorded.
 //
 //	survey
 //	  0 beginning → collect
@@ -149,31 +158,28 @@ func (tr *Trace) each(f func(*Trace)) {
 //	      1 ask: completed
 //	          answer = "A"
 func (tr *Trace) String() string {
-	w := &traceWriter{root: tr.Path}
+	w := &traceWriter{root: tr.Path, begin: regexp.MustCompile(`(^|[^\pL\pN_.%/-])` + regexp.QuoteMeta(tr.Path) + `(?:/|: (step ))`)}
 	w.trace(tr, "")
 	return w.String()
 }
 
 type traceWriter struct {
 	strings.Builder
-	root string
+	root  string
+	begin *regexp.Regexp // of a path, or of what is said of the root itself
 }
 
 func (w *traceWriter) line(indent, text string) {
-	text = strings.ReplaceAll(w.relative(text), "\n", "\n"+indent+"  ")
-	w.WriteString(indent + text + "\n")
+	w.WriteString(indent + strings.ReplaceAll(text, "\n", "\n"+indent+"  ") + "\n")
 }
 
 // relative leaves out the root's id where a path begins with it.
-func (w *traceWriter) relative(text string) string {
-	text = strings.ReplaceAll(text, w.root+"/", "")
-	return strings.ReplaceAll(text, w.root+": step ", "step ")
-}
+func (w *traceWriter) relative(text string) string { return w.begin.ReplaceAllString(text, "$1$2") }
 
 func (w *traceWriter) trace(tr *Trace, indent string) {
 	title := tr.Graph
 	if tr.Path != w.root {
-		title = tr.Path + " of " + tr.Graph
+		title = w.relative(tr.Path) + " of " + tr.Graph
 	}
 	w.line(indent, title)
 	for i := range tr.Steps {
@@ -215,7 +221,7 @@ func (w *traceWriter) step(s *TraceStep, indent string) {
 		}
 	}
 	if s.Error != "" {
-		w.line(below, "error: "+s.Error)
+		w.line(below, "error: "+w.relative(s.Error))
 	}
 	for _, b := range s.Branches {
 		w.trace(b, indent+"  ")
