@@ -124,7 +124,7 @@ func (c *comparing) structs(a, b reflect.Value, path string) {
 	if a.CanInterface() && b.CanInterface() {
 		switch x := a.Interface().(type) {
 		case time.Time:
-			y, _ := b.Interface().(time.Time)
+			y, _ := reflect.TypeAssert[time.Time](b)
 			_, offX := x.Zone()
 			_, offY := y.Zone()
 			if !x.Equal(y) || offX != offY {
@@ -205,7 +205,7 @@ func scalar(v reflect.Value) any {
 
 func sameScalar(a, b reflect.Value) bool {
 	x, y := scalar(a), scalar(b)
-	return x == y || x != x && y != y //nolint:staticcheck // NaN is what a value may be.
+	return x == y || x != x && y != y // NaN is NaN
 }
 
 // maxText bounds how much of a value is shown, in bytes.

@@ -41,7 +41,7 @@
 //   - Immutable compares values before and after each step and in the end. A value that was changed and changed back
 //     between two comparisons is not found; go test -race finds the unsynchronized ones among these. Secret inputs are
 //     not looked at.
-//   - Of branches that ran at the same time Immutable names all that may have done it. With Options.MaxConcurrency 1 it
-//     is one.
+//   - Of branches that ran at the same time Immutable names all that may have done it, and the parallel step around them,
+//     whose states and reduce functions run as long as they do. With MapOptions.Limit 1 it is one branch.
 //   - Which branches are cancelled when a reduce returns early is a matter of time, and with it their place in a trace.
 package burdocktest

@@ -12,7 +12,10 @@ import (
 // A colour is written as #rrggbb, and whoever wrote UnmarshalText took only two of its parts.
 type colour struct{ R, G, B uint8 }
 
-func (c colour) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "#%02x%02x%02x", c.R, c.G, c.B), nil }
+func (c colour) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "#%02x%02x%02x", c.R, c.G, c.B), nil
+}
+
 func (c *colour) UnmarshalText(text []byte) error {
 	_, err := fmt.Sscanf(strings.TrimPrefix(string(text), "#"), "%02x%02x", &c.R, &c.G)
 	return err

@@ -46,7 +46,7 @@ func (c *camera) take(v reflect.Value, path string) image {
 	if !v.CanInterface() {
 		return c.hidden(v)
 	}
-	if t, ok := v.Interface().(time.Time); ok { // its zone is shared by all
+	if t, ok := reflect.TypeAssert[time.Time](v); ok { // its zone is shared by all
 		return image{typ: v.Type(), leaf: t.Format(time.RFC3339Nano)}
 	}
 	if v.Kind() != reflect.Pointer && marshals(v.Type()) {
@@ -133,8 +133,8 @@ func (c *camera) hidden(v reflect.Value) image {
 	case reflect.Pointer, reflect.Interface:
 		im.kids = []image{c.take(v.Elem(), "")}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			im.kids = append(im.kids, c.take(v.Field(i), ""))
+		for _, f := range v.Fields() {
+			im.kids = append(im.kids, c.take(f, ""))
 		}
 	}
 	return im
@@ -198,7 +198,7 @@ func (im *image) diff(later *image, path string, report func(path, old, got stri
 	switch {
 	case im.typ != later.typ || len(im.kids) != len(later.kids):
 		report(path, im.text(), later.text())
-	case im.leaf != later.leaf && (im.leaf == im.leaf || later.leaf == later.leaf): //nolint:staticcheck // NaN stays NaN
+	case im.leaf != later.leaf && (im.leaf == im.leaf || later.leaf == later.leaf): // NaN stays NaN
 		report(path, im.text(), later.text())
 	}
 	if im.typ != later.typ || len(im.kids) != len(later.kids) {

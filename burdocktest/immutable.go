@@ -243,6 +243,9 @@ func (l *ledger) check(r *region) []target {
 
 // report tells of a change.
 func (l *ledger) report(r *region, path, old, got string) {
+	if l.reports.full() {
+		return
+	}
 	at := ""
 	if path != "" {
 		at = " at " + path

@@ -187,7 +187,7 @@ type words struct {
 }
 
 // sorter is a fan-out in which one branch sorts the list that all of them were given.
-func sorter(barrier func(index int, write func())) *burdock.Action {
+func sorter(limit int, barrier func(index int, write func())) *burdock.Action {
 	count := burdock.Func("count", func(_ context.Context, in counted) (sum, error) {
 		barrier(in.Index, func() { slices.Sort(in.Words) })
 		return sum{len(in.Words)}, nil
@@ -199,18 +199,18 @@ func sorter(barrier func(index int, write func())) *burdock.Action {
 			s.N += r.Out.N
 		}
 		return s, rs.Err()
-	}, nil)
+	}, &burdock.MapOptions{Limit: limit})
 }
 
-// With one action at a time the step is known; the parallel step around it may have written too.
+// With one branch at a time the step is known; the parallel step around it may have written too.
 func TestImmutableFindsTheBranch(t *testing.T) {
-	g := sorter(func(i int, write func()) {
+	g := sorter(1, func(i int, write func()) {
 		if i == 1 {
 			write()
 		}
 	})
 	got := failures(t, func(t testing.TB) {
-		burdocktest.Run[sum](t, g, words{[]string{"b", "a"}}, watched, burdocktest.With(burdock.Options{MaxConcurrency: 1}))
+		burdocktest.Run[sum](t, g, words{[]string{"b", "a"}}, watched)
 	})
 	const want = `key "words" at [0] was "b" and is "a": it was written to while one of these ran: count (test/count_all#1/1, step 1), count_all (test, step 1); it is of what test began with`
 	if !strings.Contains(got, want) || strings.Contains(got, "count_all#1/0") || strings.Contains(got, "count_all#1/2,") {
@@ -224,7 +224,7 @@ func TestImmutableNamesAllThatMayHaveWritten(t *testing.T) {
 	var wrote sync.WaitGroup
 	all.Add(3)
 	wrote.Add(1)
-	g := sorter(func(i int, write func()) {
+	g := sorter(3, func(i int, write func()) {
 		all.Done()
 		all.Wait()
 		if i == 1 {

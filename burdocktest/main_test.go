@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -55,8 +56,8 @@ func failures(t *testing.T, test func(t testing.TB)) string {
 	go func() {
 		defer close(done)
 		defer func() {
-			for i := len(f.cleanups) - 1; i >= 0; i-- {
-				f.cleanups[i]()
+			for _, c := range slices.Backward(f.cleanups) {
+				c()
 			}
 		}()
 		test(f)

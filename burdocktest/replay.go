@@ -81,7 +81,7 @@ func (p *replay) begin(g *burdock.Graph) (burdock.Checkpoint, error) {
 	if p.Failure != "" {
 		zero.Error = &burdock.Failure{}
 		if errFailure = json.Unmarshal([]byte(p.Failure), zero.Error); errFailure != nil {
-			errFailure = fmt.Errorf("Case.Failure: %w", errFailure)
+			errFailure = fmt.Errorf("field Failure of the case: %w", errFailure)
 		}
 	}
 	zero.Delta = before
@@ -100,7 +100,7 @@ func (p *replay) begin(g *burdock.Graph) (burdock.Checkpoint, error) {
 // contradiction reports a case that no step can meet.
 func (p *replay) contradiction(all burdock.Delta) error {
 	if p.Error != "" && len(all) > 0 {
-		return errors.New("Case.Error: a step that fails writes nothing, and the case has After, Appended or Deleted")
+		return errors.New("field Error of the case: a step that fails writes nothing, and the case has After, Appended or Deleted")
 	}
 	return nil
 }
@@ -112,13 +112,13 @@ func changes(field, object string, op burdock.Op) (burdock.Delta, error) {
 	}
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(object), &values); err != nil {
-		return nil, fmt.Errorf("Case.%s: %w", field, err)
+		return nil, fmt.Errorf("field %s of the case: %w", field, err)
 	}
 	var all burdock.Delta
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		var b bytes.Buffer
 		if err := json.Compact(&b, values[key]); err != nil {
-			return nil, fmt.Errorf("Case.%s: %q: %w", field, key, err)
+			return nil, fmt.Errorf("field %s of the case: %q: %w", field, key, err)
 		}
 		all = append(all, burdock.Change{Key: key, Op: op, Value: b.Bytes()})
 	}
@@ -304,7 +304,7 @@ func (j *jsonDiff) arrays(got, want []any, path string) {
 }
 
 func jsonText(v any) string {
-	if v == (any)(absent{}) {
+	if v == any(absent{}) {
 		return "nothing"
 	}
 	text := string(asJSON(v))

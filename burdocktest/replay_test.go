@@ -8,13 +8,6 @@ import (
 	"github.com/burdock-go/burdock/burdocktest"
 )
 
-type ledger struct {
-	Big   uint64             `state:"big"`
-	Lines []item             `state:"lines"`
-	Rates map[string]float64 `state:"rates"`
-	Draft string             `state:"draft,optional"`
-}
-
 type booked struct {
 	Big   uint64 `state:"big"`
 	Lines []item `state:"lines,append"`
@@ -115,13 +108,13 @@ func TestReplayOfAFanOut(t *testing.T) {
 
 func TestReplayReportsWhatIsNoCase(t *testing.T) {
 	for want, c := range map[string]burdocktest.Case{
-		`graph "books" has no action "bock"`: {Action: "bock"},
-		"Case.Before: ":                      {Action: "book", Before: "[1]"},
-		"Case.Inputs: ":                      {Action: "book", Inputs: "{"},
-		"Case.After: ":                       {Action: "book", After: "1"},
-		"Case.Appended: ":                    {Action: "book", Appended: `"x"`},
-		"Case.Failure: ":                     {Action: "book", Failure: `"x"`},
-		`key "big"`:                          {Action: "book", Before: `{"big": "text"}`},
+		`graph "books" has no action "bock"`:                        {Action: "bock"},
+		"field Before of the case: ":                                {Action: "book", Before: "[1]"},
+		"field Inputs of the case: ":                                {Action: "book", Inputs: "{"},
+		"field After of the case: ":                                 {Action: "book", After: "1"},
+		"field Appended of the case: ":                              {Action: "book", Appended: `"x"`},
+		"field Failure of the case: ":                               {Action: "book", Failure: `"x"`},
+		`key "big"`:                                                 {Action: "book", Before: `{"big": "text"}`},
 		`replay waits before book for ["name"]: give it with Given`: {Action: "book", Before: before},
 	} {
 		wantFailure(t, func(t testing.TB) { burdocktest.Replay(t, books, c) }, want)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/burdock-go/burdock"
@@ -150,7 +151,7 @@ func (g *rig) play(t testing.TB) *playing {
 		opts.Cascade.Tracker = burdock.Trackers(own, p.events)
 	}
 	for _, check := range g.checks {
-		opts.Cascade.Middleware = append(opts.Cascade.Middleware[:len(opts.Cascade.Middleware):len(opts.Cascade.Middleware)], check(watched))
+		opts.Cascade.Middleware = append(slices.Clip(opts.Cascade.Middleware), check(watched))
 	}
 	app, err := burdock.New(t.Context(), g.graph, opts)
 	if err != nil {

@@ -110,6 +110,13 @@ type reports struct {
 // maxReports bounds how many findings a check tells.
 const maxReports = 20
 
+// full reports whether what is added is not told any more.
+func (r *reports) full() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.told) > maxReports
+}
+
 func (r *reports) add(text string) {
 	r.t.Helper()
 	r.mu.Lock()
