@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/burdock-go/burdock"
 	"github.com/burdock-go/burdock/burdocktest"
@@ -126,4 +128,19 @@ func TestWithSetsOptionsOfTheApplication(t *testing.T) {
 	if res.Out.Text != "mX" || res.Trace.Path != "talk" || seen != 1 || told != len(res.Events) {
 		t.Errorf("got %+v, %s, %d steps, %d of %d events", res.Out, res.Trace.Path, seen, told, len(res.Events))
 	}
+}
+
+// In a bubble of testing/synctest, time is the bubble's.
+func TestRunTakesNoTimeInABubble(t *testing.T) {
+	slow := burdock.Func("slow", func(_ context.Context, q question) (answer, error) {
+		time.Sleep(time.Hour)
+		return answer{q.Prompt}, nil
+	})
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now() // once, killed before it was saved, resumed, and killed after it
+		burdocktest.Run[answer](t, slow, question{Prompt: "x"}, burdocktest.Resumed(), watched, strictly)
+		if got, want := time.Since(began), 4*time.Hour; got != want {
+			t.Errorf("it took %v, want %v", got, want)
+		}
+	})
 }
