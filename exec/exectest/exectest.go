@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/burdock-go/burdock"
 	"github.com/burdock-go/burdock/store/memstore"
@@ -196,6 +195,24 @@ func (s *suite) branches(store burdock.Store) []string {
 	return all
 }
 
+// same compares two lists of lines.
+func (s *suite) same(what string, got, want []string) {
+	s.Helper()
+	if slices.Equal(got, want) {
+		return
+	}
+	for _, line := range got {
+		if !slices.Contains(want, line) {
+			s.Errorf("%s: got  %s", what, line)
+		}
+	}
+	for _, line := range want {
+		if !slices.Contains(got, line) {
+			s.Errorf("%s: want %s", what, line)
+		}
+	}
+}
+
 func sameAsLocal(s *suite) {
 	for name, test := range map[string]struct {
 		g  *burdock.Graph
@@ -220,9 +237,7 @@ func sameAsLocal(s *suite) {
 			if texts[0] != texts[1] {
 				s.Errorf("%s: got %q, want %q", name, texts[1], texts[0])
 			}
-			if diff := cmp.Diff(records[0], records[1]); diff != "" {
-				s.Errorf("%s: records differ from Local's (-want +got):\n%s", name, diff)
-			}
+			s.same(name+": records", records[1], records[0])
 		}
 	}
 }
@@ -270,7 +285,7 @@ func restored(s *suite) {
 	if got := s.joined(s.run(g, o)); got != "A. B. C. D." {
 		s.Errorf("got %q", got)
 	}
-	if want := map[string]int{"a": 1, "b": 1, "c": 2, "d": 1}; !cmp.Equal(c.calls, want) {
+	if want := map[string]int{"a": 1, "b": 1, "c": 2, "d": 1}; !maps.Equal(c.calls, want) {
 		s.Errorf("calls %v, want %v", c.calls, want)
 	}
 }
@@ -366,7 +381,7 @@ func lostForGood(s *suite) {
 	if got := s.joined(s.run(g, options(store, ex, "a", "b"))); got != "a! b!" {
 		s.Errorf("got %q", got)
 	}
-	if want := map[string]int{"a": burdock.Redispatch + 1, "b": burdock.Redispatch + 1}; !cmp.Equal(ex.lost, want) {
+	if want := map[string]int{"a": burdock.Redispatch + 1, "b": burdock.Redispatch + 1}; !maps.Equal(ex.lost, want) {
 		s.Errorf("handed over %v, want %v", ex.lost, want)
 	}
 	g = over(speaking(), nil)
@@ -393,9 +408,7 @@ func lateSaves(s *suite) {
 			s.Errorf("a late save: got %v, want ErrConflict", err)
 		}
 	}
-	if diff := cmp.Diff(before, s.branches(store)); diff != "" {
-		s.Errorf("late saves have changed records:\n%s", diff)
-	}
+	s.same("records after late saves", s.branches(store), before)
 }
 
 type executorFunc func(ctx context.Context, b *burdock.Branch) (*burdock.Outcome, error)
@@ -487,7 +500,7 @@ func nearest(s *suite) {
 		"app/app_wide#1/w": "branches", "app/at#2/w": "at", "app/map#3/w": "map", "app/graph#4/w": "graph",
 		"app/tasks#5/plain:x": "graph", "app/tasks#5/own:y": "task",
 	}
-	if diff := cmp.Diff(want, seen); diff != "" {
-		s.Errorf("who ran what (-want +got):\n%s", diff)
+	if !maps.Equal(seen, want) {
+		s.Errorf("who ran what: got %v, want %v", seen, want)
 	}
 }
