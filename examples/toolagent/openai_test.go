@@ -110,6 +110,28 @@ func TestAStreamedConversation(t *testing.T) {
 	}
 }
 
+// The program as it is called: the endpoint and the question from the command line, the key from the environment.
+func TestTheProgramAsksAnEndpoint(t *testing.T) {
+	t.Setenv("OPENAI_API_KEY", "test-key")
+	s := serve(t, stream(func(s sender) { s.text("La"); s.breakOff() }), calls(call{"call_a", "price", `{}`}), says("No", " lamps."))
+	var out strings.Builder
+	if err := run(t.Context(), []string{"-model", "test-model", "-base-url", s.URL, "Any", "lamps?"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	want := `question: Any lamps?
+model: La
+  purchase: step 1 (model), attempt 1: unexpected EOF; once more
+  purchase/tools#2/0: step 1 (price), attempt 1: action "price": "shop" is missing
+"item" is missing
+model: No lamps.
+answer: No lamps.
+`
+	wantEqual(t, "output", out.String(), want)
+	if asked := s.requests()[0].Messages; len(asked) != 2 || asked[1].Content != "Any lamps?" {
+		t.Errorf("got messages %+v, want the duty and the question", asked)
+	}
+}
+
 // An endpoint that does not stream gives the same conversation, with its text as one chunk.
 func TestAConversationWithoutAStream(t *testing.T) {
 	s := serve(t,
