@@ -19,7 +19,7 @@ import (
 	"github.com/burdock-go/burdock"
 )
 
-var plans = flag.Int("plans", 200, "how many random plans of maps are run")
+var plans = flag.Int("plans", 5000, "how many random plans of maps are run")
 
 // A randomPlan is a tree of maps. What a leaf does follows from its name, how long it takes from the timing.
 type randomPlan struct {

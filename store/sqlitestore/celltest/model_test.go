@@ -94,14 +94,14 @@ func (c cell) gate(i int) []int {
 	}
 	var before []int
 	for j := range width {
-		if j != i && (!c.special(j) || !c.asks(j) && j < i && c.special(i)) {
+		if j != i && (!c.special(j) || c.asks(j) || j < i) {
 			before = append(before, j)
 		}
 	}
 	return before
 }
 
-// order of completion: that of the sequence with limit 1, and otherwise first those that wait for nobody.
+// completions is the order in which the branches end: that of the sequence with limit 1, and otherwise first those that wait for nobody.
 func (c cell) completions() []int {
 	var first, last []int
 	for i := range width {
