@@ -103,15 +103,14 @@ func (h history) draw(w io.Writer) {
 		if row == height {
 			label = fmt.Sprint(most)
 		}
-		line := ""
-		for _, n := range columns {
+		bars := make([]byte, len(columns))
+		for i, n := range columns {
+			bars[i] = ' '
 			if n*height > (row-1)*most {
-				line += "#"
-			} else {
-				line += " "
+				bars[i] = '#'
 			}
 		}
-		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%5s |%s", label, line), " "))
+		fmt.Fprintf(w, "%5s |%s\n", label, strings.TrimRight(string(bars), " "))
 	}
 	fmt.Fprintf(w, "%5d +%s day %d\n", 0, strings.Repeat("-", len(columns)), len(h.Ill))
 	spared := 0

@@ -84,7 +84,9 @@ func (s *Site) way(i int) string {
 	return s.url("page", i)
 }
 
-func (s *Site) url(kind string, i int) string { return fmt.Sprintf("http://%s/%s/%d", s.hosts[i], kind, i) }
+func (s *Site) url(kind string, i int) string {
+	return fmt.Sprintf("http://%s/%s/%d", s.hosts[i], kind, i)
+}
 
 // link adds a link to a page, without the host if it is the page's own.
 func (s *Site) link(from int, to string) {
