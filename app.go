@@ -109,7 +109,7 @@ func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	p, err := g.plan()
+	p, err := g.root()
 	if err := errors.Join(err, opts.check()); err != nil {
 		return nil, err
 	}

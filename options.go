@@ -141,11 +141,9 @@ func (g *Graph) inBranch(sel Selector) bool {
 }
 
 func (p *plan) inBranch(sel Selector) bool {
-	for _, n := range p.nodes {
-		for _, b := range n.branches {
-			if len(b.plan.graph.selected(sel)) > 0 || b.plan.inBranch(sel) {
-				return true
-			}
+	for b := range p.below() {
+		if len(b.plan.graph.selected(sel)) > 0 {
+			return true
 		}
 	}
 	return false
