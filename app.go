@@ -1,6 +1,7 @@
 package burdock
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,6 +117,7 @@ func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
 	a := &App{graph: g, tree: &tree{
 		root: opts.ID, project: opts.Project, partition: opts.Partition,
 		logger: opts.Logger, grace: opts.Grace,
+		maxDepth: cmp.Or(opts.MaxDepth, defaultMaxDepth),
 	}}
 	a.origin, a.elsewhere = opts.Cascade.Store, opts.Cascade.RestoreFrom
 	a.change = change{opts.AllowGraphChange || opts.Migrate != nil, opts.Migrate}

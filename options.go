@@ -27,6 +27,11 @@ type Options struct {
 	// MaxConcurrency bounds how many action functions run at one moment in the whole tree of branches. Reduce
 	// functions, routes and waiting for branches do not count. Defaults to no bound.
 	MaxConcurrency int
+	// MaxDepth bounds how deep branches nest: the application itself has depth 0, a branch of it 1, a branch of that 2, those of
+	// a Subgraph counted like others. A branch that would be deeper fails with ErrTooDeep under its map's failure policy,
+	// before its first action is called; no Retry and no error route of its own is asked, only the Fallback of its map.
+	// It is counted anew in every process and is no part of what is recorded. Defaults to 100.
+	MaxDepth int
 	// Grace bounds how long a function may ignore its cancellation. When it is over the step fails with a *LeakError
 	// and the function's goroutine is left behind. Defaults to zero: functions are waited for.
 	Grace time.Duration
@@ -70,6 +75,9 @@ func (o *Options) check() error {
 	}
 	if o.MaxConcurrency < 0 {
 		errs = append(errs, fmt.Errorf("Options.MaxConcurrency is %d; it is positive, or zero for no bound", o.MaxConcurrency))
+	}
+	if o.MaxDepth < 0 {
+		errs = append(errs, fmt.Errorf("Options.MaxDepth is %d; it is positive, or zero for the default", o.MaxDepth))
 	}
 	if o.Grace < 0 {
 		errs = append(errs, fmt.Errorf("Options.Grace is %v; it is positive, or zero to wait", o.Grace))

@@ -221,3 +221,17 @@ func (c *compiler) openWindows(l *link) {
 	_, errs := bind.Of(l.par().res, bind.Result)
 	c.errs = append(c.errs, wrapAll(l.who(), errs)...)
 }
+
+// defaultMaxDepth is how deep branches nest unless Options.MaxDepth says otherwise.
+const defaultMaxDepth = 100
+
+// depth is how many branches the application is in, itself included.
+func (m *member) depth() int {
+	if m.visit == nil {
+		return 0
+	}
+	return m.visit.depth
+}
+
+// tooDeep reports whether the branch must not begin.
+func (b *branch) tooDeep() bool { return b.visit.depth > b.tree.maxDepth }

@@ -21,6 +21,7 @@ type tree struct {
 	logger     *slog.Logger
 	middleware []Middleware // the outermost first
 	grace      time.Duration
+	maxDepth   int
 	config     values
 	tokens     chan struct{} // one slot per action function that may run; nil: no bound
 	lenders    lenders
