@@ -82,19 +82,8 @@ type openName struct {
 }
 
 func (o openName) Error() string {
-	return fmt.Sprintf("graph %q: action %q: GraphNamed(%q): no graph around it has that name; around it %s",
-		o.graphs[0], o.action, o.name, plural(o.graphs))
-}
-
-// plural says which names there are.
-func plural(names []string) string {
-	for i, n := range names {
-		names[i] = fmt.Sprintf("%q", n)
-	}
-	if len(names) == 1 {
-		return "is " + names[0]
-	}
-	return "are " + strings.Join(names, ", ")
+	return fmt.Sprintf("graph %q: action %q: GraphNamed(%q): no graph around it has that name; there is %s",
+		o.graphs[0], o.action, o.name, strings.Join(o.graphs, ", and around that "))
 }
 
 // compile turns a graph into a plan, or says everything that is wrong with it.

@@ -120,21 +120,20 @@ func referred(graphs []json.RawMessage, ref graph) []json.RawMessage {
 	for i, d := range slices.Backward(graphs) {
 		var g graph
 		if json.Unmarshal(d, &g) == nil && g.Name == ref.Name {
-			return append(slices.Clone(graphs[:i]), whole(d, ref))
+			return append(slices.Clone(graphs[:i]), asBranch(d, ref))
 		}
 	}
 	return nil
 }
 
-// whole returns the description of a graph as a branch runs it: from where the reference says to its end, with the
+// asBranch returns the description of a graph as a branch runs it: from where the reference says to its end, with the
 // reference's Fallback.
-func whole(description json.RawMessage, ref graph) json.RawMessage {
+func asBranch(description json.RawMessage, ref graph) json.RawMessage {
 	var g map[string]json.RawMessage
 	var nodes []map[string]json.RawMessage
 	if json.Unmarshal(description, &g) != nil || json.Unmarshal(g["nodes"], &nodes) != nil {
 		return nil
 	}
-	delete(g, "reference") // of a broken description
 	for _, n := range nodes {
 		delete(n, "exit")
 		if ref.Fallback != nil {
