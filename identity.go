@@ -130,8 +130,26 @@ func (m *member) path() string {
 	if m.branch == nil {
 		return escapePath(m.tree.root)
 	}
+	var b strings.Builder
+	b.Grow(64)
+	m.writePath(&b)
+	return b.String()
+}
+
+// writePath makes one text of all places: to join one more to each would cost a branch a hundred deep a hundred copies.
+func (m *member) writePath(b *strings.Builder) {
+	if m.branch == nil {
+		b.WriteString(escapePath(m.tree.root))
+		return
+	}
 	v := m.visit
-	return v.of.path() + "/" + escapePath(v.node.action.name) + "#" + strconv.FormatInt(v.seq, 10) + "/" + m.branch.pathKey()
+	v.of.writePath(b)
+	b.WriteByte('/')
+	b.WriteString(escapePath(v.node.action.name))
+	b.WriteByte('#')
+	b.WriteString(strconv.FormatInt(v.seq, 10))
+	b.WriteByte('/')
+	b.WriteString(m.branch.pathKey())
 }
 
 // pathKey is the branch's key as it stands in a path: parts joined by ':', each escaped.

@@ -22,12 +22,16 @@ type graph struct {
 	Start     string                     `json:"start"`
 	Reference bool                       `json:"reference"`
 	Fallback  map[string]json.RawMessage `json:"fallback"`
-	Nodes     []struct {
-		Name     string            `json:"name"`
-		Reads    []windowField     `json:"reads"`
-		Writes   []windowField     `json:"writes"`
-		Branches []json.RawMessage `json:"branches"`
-	} `json:"nodes"`
+	Nodes     []node                     `json:"nodes"`
+}
+
+// A node is one action of a described graph.
+type node struct {
+	Name     string            `json:"name"`
+	Exit     bool              `json:"exit"`
+	Reads    []windowField     `json:"reads"`
+	Writes   []windowField     `json:"writes"`
+	Branches []json.RawMessage `json:"branches"`
 }
 
 // A windowField is one field of what an action reads or writes.
@@ -92,13 +96,13 @@ func enclosing(ctx context.Context, store burdock.Store, step *burdock.Checkpoin
 }
 
 // within goes from a graph to the branch graph of one of its nodes.
-func within(graphs []json.RawMessage, node, name string) []json.RawMessage {
+func within(graphs []json.RawMessage, action, name string) []json.RawMessage {
 	var g graph
 	if json.Unmarshal(graphs[len(graphs)-1], &g) != nil {
 		return nil
 	}
 	for _, n := range g.Nodes {
-		if n.Name != node {
+		if n.Name != action {
 			continue
 		}
 		for _, b := range n.Branches {
@@ -108,7 +112,7 @@ func within(graphs []json.RawMessage, node, name string) []json.RawMessage {
 			case branch.Reference:
 				return referred(graphs, branch)
 			default:
-				return append(graphs, b)
+				return append(slices.Clip(graphs), b)
 			}
 		}
 	}
@@ -120,10 +124,18 @@ func referred(graphs []json.RawMessage, ref graph) []json.RawMessage {
 	for i, d := range slices.Backward(graphs) {
 		var g graph
 		if json.Unmarshal(d, &g) == nil && g.Name == ref.Name {
+			if ref.Fallback == nil && g.runsWhole(ref.Start) {
+				return graphs[: i+1 : i+1]
+			}
 			return append(slices.Clone(graphs[:i]), asBranch(d, ref))
 		}
 	}
 	return nil
+}
+
+// runsWhole reports whether nothing but its beginning tells the graph from one that a reference refers to.
+func (g *graph) runsWhole(start string) bool {
+	return g.Start == start && !slices.ContainsFunc(g.Nodes, func(n node) bool { return n.Exit })
 }
 
 // asBranch returns the description of a graph as a branch runs it: from where the reference says to its end, with the
