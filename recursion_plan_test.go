@@ -251,7 +251,7 @@ func TestTheHashOfARecursion(t *testing.T) {
 
 // P8: what has changed is said, and that of a recursion once.
 func TestWhatHasChangedInARecursion(t *testing.T) {
-	states := func(context.Context, numbers) iter.Seq2[numbers, error] { return nil }
+	states := func(context.Context, numbers) iter.Seq2[numbers, error] { return burdock.Each(nil, justNumbers) }
 	fall := burdock.Func("fall", func(context.Context, numbers) (total, error) { return total{}, nil })
 	plain := burdock.MustGraph("g", burdock.Node(fall.Named("do")))
 	graph := func(run burdock.Runnable, o *burdock.MapOptions, version string) *burdock.Graph {
@@ -260,7 +260,7 @@ func TestWhatHasChangedInARecursion(t *testing.T) {
 	itself := burdock.GraphNamed("g")
 	changed := func(a, b *burdock.Graph) string {
 		s := memory()
-		newRun(t, a, stored(s, numbers{}))
+		runTo(t, newApp(t, a, stored(s, numbers{})), burdock.StopDone)
 		_, err := burdock.Resume(t.Context(), b, stored(s, numbers{}))
 		wantIs(t, err, burdock.ErrGraphChanged)
 		_, what, _ := strings.Cut(err.Error(), burdock.ErrGraphChanged.Error()+": ")
@@ -277,13 +277,6 @@ func TestWhatHasChangedInARecursion(t *testing.T) {
 		{graph(itself, &burdock.MapOptions{Fallback: fall}, ""), graph(itself, nil, ""), `in map: node "fall" is gone`},
 	} {
 		wantEqual(t, "what has changed", changed(c.a, c.b), c.want)
-	}
-}
-
-func newRun(t *testing.T, g *burdock.Graph, o *burdock.Options) {
-	t.Helper()
-	if _, err := newApp(t, g, o).Run(t.Context()); err != nil {
-		t.Log(err)
 	}
 }
 
@@ -329,5 +322,41 @@ func TestMermaidOfARecursion(t *testing.T) {
 		if got, err := burdock.MermaidOf(json.RawMessage(broken)); err == nil {
 			t.Errorf("got no error for %s, but\n%s", broken, got)
 		}
+	}
+}
+
+// A graph with many references is compiled once for each of them, not once for each way from one to another.
+func TestManyReferences(t *testing.T) {
+	var names []string
+	const depth, width = 8, 6
+	var g *burdock.Graph
+	for i := range depth {
+		names = append(names, string(rune('a'+depth-1-i)))
+	}
+	for i, name := range names { // the innermost first
+		var nodes []*burdock.Action
+		for _, around := range names[i:] {
+			for j := range width {
+				m := burdock.MapStates("map", burdock.GraphNamed(around), rest(justNumbers), sumOf[numbers], nil)
+				nodes = append(nodes, m.Named(around+string(rune('0'+j))))
+			}
+		}
+		if g != nil {
+			nodes = append(nodes, burdock.MapStates("in", g, rest(justNumbers), sumOf[numbers], nil))
+		}
+		parts := []burdock.Part{burdock.Node(weigh, burdock.OnError(burdock.Is(errTest), nodes[0]))}
+		for j, n := range nodes {
+			if j+1 < len(nodes) {
+				parts = append(parts, burdock.Node(n, burdock.OnError(burdock.AnyError, nodes[j+1])))
+			} else {
+				parts = append(parts, burdock.Node(n))
+			}
+		}
+		g = burdock.MustGraph(name, parts...)
+	}
+	app := newApp(t, g.From(burdock.ByName("in")).Until(burdock.ByName("in")), stored(memory(), upTo(9)))
+	got, err := burdock.Read[total](app.Run(t.Context(), burdock.Input("unit", 2)))
+	if err != nil || got.Sum != 4 {
+		t.Errorf("got %v, %v", got, err)
 	}
 }

@@ -210,7 +210,14 @@ func TestRunawayRecursionStopsAtMaxDepth(t *testing.T) {
 			goleak.VerifyNone(t)
 		}
 	}
-	_, err := burdock.New(t.Context(), hole(nil), &burdock.Options{MaxDepth: -1})
+	sub := burdock.MustGraph("hole", burdock.Node(burdock.Subgraph[number, number]("dig", burdock.GraphNamed("hole"))))
+	_, err := newApp(t, sub, starting(number{})).Run(t.Context())
+	wantIs(t, err, burdock.ErrTooDeep)
+	wantTexts(t, err, strings.Repeat("/dig#1/dig", 101)+": step 1 (dig)")
+	if n := len(err.Error()); n > 1400 {
+		t.Errorf("of a Subgraph the error has %d bytes", n)
+	}
+	_, err = burdock.New(t.Context(), hole(nil), &burdock.Options{MaxDepth: -1})
 	wantTexts(t, err, "Options.MaxDepth is -1")
 }
 
@@ -236,6 +243,11 @@ func TestABranchThatIsTooDeepFailsUnderThePolicy(t *testing.T) {
 		return number{f.N * 100}, nil
 	})
 	wantEqual(t, "Fallback", run(hole(&burdock.MapOptions{Fallback: fill})), 500)
+
+	negate := burdock.Func("negate", func(_ context.Context, n number) (number, error) { return number{-n.N}, nil })
+	dig := hole(nil).Action("dig").With(burdock.Retry{Attempts: 3})
+	g := burdock.MustGraph("hole", burdock.Node(dig, burdock.OnError(burdock.AnyError, negate)), burdock.Node(negate))
+	wantEqual(t, "the error route of the branch around it", run(g), -4)
 }
 
 // A branch that was too deep runs when there is more room.
@@ -287,7 +299,9 @@ func TestTheWindowsOfAReferenceAreChecked(t *testing.T) {
 
 	// A branch begins with n alone, and nothing but a branch of its own can tell the sum.
 	wrong := burdock.MapStates("wrong", burdock.GraphNamed("g"), states,
-		func(context.Context, numbers, *burdock.Results[number, total]) (burdock.None, error) { return burdock.None{}, nil }, nil)
+		func(context.Context, numbers, *burdock.Results[number, total]) (burdock.None, error) {
+			return burdock.None{}, nil
+		}, nil)
 	add := burdock.Func("add", func(context.Context, numbers) (total, error) { return total{}, nil })
 	_, err = burdock.NewGraph("g", burdock.Node(wrong, always.Then(add)), burdock.Node(add))
 	wantTexts(t, err, `action "wrong": branch "g": key "items" is read by action "wrong" before anything wrote it`,
@@ -302,7 +316,8 @@ func TestWhatIsWrongWithARecursiveGraphIsReportedOnce(t *testing.T) {
 	a := &adding{cut: halves}
 	bad := burdock.Func("bad", func(context.Context, struct {
 		F func() `state:"f"`
-	}) (total, error) {
+	},
+	) (total, error) {
 		return total{}, nil
 	})
 	_, err := burdock.NewGraph("sum", burdock.Node(a.split("sum"), always.Then(bad)), burdock.Node(bad), burdock.Node(idle("far")))
