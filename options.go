@@ -28,9 +28,9 @@ type Options struct {
 	// functions, routes and waiting for branches do not count. Defaults to no bound.
 	MaxConcurrency int
 	// MaxDepth bounds how deep branches nest: the application itself has depth 0, a branch of it 1, a branch of that 2, those of
-	// a Subgraph counted like others. A branch that would be deeper fails with ErrTooDeep under its map's failure policy,
-	// before its first action is called; no Retry and no error route of its own is asked, only the Fallback of its map.
-	// It is counted anew in every process and is no part of what is recorded. Defaults to 100.
+	// a Subgraph counted like others. A branch that is deeper fails with ErrTooDeep under the failure policy of its map: none
+	// of its actions is called, no Retry and no error route of its own is asked, only the Fallback of the map runs. Depth is
+	// no part of what is recorded, so a branch that has completed stays so when MaxDepth is less. Defaults to 100.
 	MaxDepth int
 	// Grace bounds how long a function may ignore its cancellation. When it is over the step fails with a *LeakError
 	// and the function's goroutine is left behind. Defaults to zero: functions are waited for.
