@@ -62,7 +62,12 @@ func outerAndInner(weigh *burdock.Action) *burdock.Graph {
 // I1, I2: what an action deep inside declares is declared by the graphs around it, also by those to which only a reference
 // leads. It is given at the root, as configuration or as an event, or waited for.
 func TestInputsNeededDeepInsideARecursion(t *testing.T) {
-	g := outerAndInner(weigh)
+	t.Run("an action", func(t *testing.T) { inputsDeepInside(t, outerAndInner(weigh)) })
+	leaf := burdock.MustGraph("leaf", burdock.Node(weigh))
+	t.Run("an action of a branch", func(t *testing.T) { inputsDeepInside(t, outerAndInner(burdock.Subgraph[numbers, total]("weigh", leaf))) })
+}
+
+func inputsDeepInside(t *testing.T, g *burdock.Graph) {
 	for _, store := range []burdock.Store{nil, memory()} {
 		o := &burdock.Options{ID: "app", State: burdock.StateOf(upTo(5)), Cascade: burdock.Cascade{Store: store}}
 		want := func(app *burdock.App, opts ...burdock.RunOption) {
