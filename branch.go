@@ -157,15 +157,17 @@ func (b *branch) overdue() bool {
 	return b != nil && b.special != nil && b.special.timeout > 0 && !time.Now().Before(b.run.deadline)
 }
 
-// fault is why the branch cannot go on although no function of it has failed: its task says so.
+// fault is why the branch cannot go on although no function of it has failed: its task says so, or it is too deep.
 func (b *branch) fault() error {
 	switch {
-	case b == nil || b.special == nil:
+	case b == nil:
 		return nil
-	case b.special.err != nil:
+	case b.special != nil && b.special.err != nil:
 		return b.special.err
 	case b.overdue():
 		return fmt.Errorf("%w: the task had %v", ErrTimeout, b.special.timeout)
+	case b.tooDeep():
+		return fmt.Errorf("%w: this one has depth %d, and Options.MaxDepth is %d", ErrTooDeep, b.visit.depth, b.tree.maxDepth)
 	}
 	return nil
 }
@@ -207,7 +209,7 @@ func (v *visit) advance(ctx context.Context, b *branch, vanished bool) (ending, 
 	switch ex := r.has.executor; {
 	case r.next == nil:
 		return endDone, v.stamp(ctx, b)
-	case ex == nil || vanished || b.special != nil && b.special.err != nil:
+	case ex == nil || vanished || b.fault() != nil:
 		return r.advance(ctx, nil, vanished)
 	default:
 		return v.handOver(ctx, b, ex)

@@ -232,7 +232,7 @@ func (t *tree) branchesAt(root bool) *Cascade {
 // cascades checks the overrides that are known before anything runs.
 func (t *tree) cascades(p *plan) error {
 	known := map[string]bool{}
-	errs := t.cascadesBelow(p, t.env, true, known, map[*plan]bool{})
+	errs := t.cascadesBelow(p, t.env, true, known, map[checked]bool{})
 	for _, name := range slices.Sorted(maps.Keys(t.at)) {
 		if !known[name] {
 			errs = append(errs, fmt.Errorf("Options.At[%q]: no parallel action has that name", name))
@@ -241,12 +241,19 @@ func (t *tree) cascades(p *plan) error {
 	return errors.Join(errs...)
 }
 
-func (t *tree) cascadesBelow(p *plan, base *env, root bool, known map[string]bool, open map[*plan]bool) []error {
-	if open[p] { // it is its own branch
+// checked is a plan whose overrides have been looked at. What can be wrong with them depends on whether what is around them
+// is saved, on nothing else; a graph may be reached on very many ways.
+type checked struct {
+	plan  *plan
+	saved bool
+}
+
+func (t *tree) cascadesBelow(p *plan, base *env, root bool, known map[string]bool, done map[checked]bool) []error {
+	what := checked{p, base.ledger != nil}
+	if done[what] {
 		return nil
 	}
-	open[p] = true
-	defer delete(open, p)
+	done[what] = true
 	var errs []error
 	for _, n := range p.nodes {
 		if n.action.spec.par == nil {
@@ -259,7 +266,7 @@ func (t *tree) cascadesBelow(p *plan, base *env, root bool, known map[string]boo
 			continue
 		}
 		for _, b := range n.branches {
-			errs = append(errs, t.cascadesBelow(b.plan, e, false, known, open)...)
+			errs = append(errs, t.cascadesBelow(b.plan, e, false, known, done)...)
 		}
 	}
 	return errs

@@ -58,7 +58,8 @@
 //	(lazy)      └─▶ branch ─┘   (any order)   (a return cancels the rest)
 //
 // Branches are pulled lazily, so a sequence may be endless. Reduce is a consumer: joining all, taking the first, a
-// quorum or the best so far are loops with a return. What runs in a branch can fan out again.
+// quorum or the best so far are loops with a return. What runs in a branch can fan out again, and with GraphNamed it can
+// be the graph itself.
 //
 // # Guarantees
 //

@@ -30,6 +30,8 @@ var (
 	ErrSuspended = errors.New("burdock: every unfinished branch waits")
 	// ErrNoResult is what First returns when there was no branch at all.
 	ErrNoResult = errors.New("burdock: no branch completed")
+	// ErrTooDeep is the failure of a branch that is nested deeper than Options.MaxDepth.
+	ErrTooDeep = errors.New("burdock: branches are nested too deep")
 	// ErrTimeout is the cause with which an action's Timeout cancels its attempt. It is a context.DeadlineExceeded.
 	ErrTimeout error = timeoutError{}
 )
@@ -51,7 +53,27 @@ type StepError struct {
 }
 
 func (e *StepError) Error() string {
-	return fmt.Sprintf("%s: step %d (%s), attempt %d: %v", e.Path, e.Seq, e.Action, e.Attempt, e.Err)
+	return fmt.Sprintf("%s: step %d (%s), attempt %d: %v", e.Path, e.Seq, e.Action, e.Attempt, innermost(e.Err))
+}
+
+// innermost follows the error of a step through branches to where it comes from, as long as each was the only one to
+// fail. Its path tells of the steps around it; with the text of each, an error from a hundred branches deep would have
+// fifty thousand bytes.
+func innermost(err error) error {
+	for {
+		step, ok := err.(*StepError) //nolint:errorlint // It takes wrappers off one by one.
+		if !ok {
+			return err
+		}
+		inner := step.Err
+		if m, ok := inner.(*MapError); ok && len(m.Branches) == 1 { //nolint:errorlint // As above.
+			inner = m.Branches[0].Err
+		}
+		if _, ok := inner.(*StepError); !ok { //nolint:errorlint // As above.
+			return err
+		}
+		err = inner
+	}
 }
 
 // Unwrap returns Err.
@@ -96,7 +118,7 @@ type BranchError struct {
 
 func (e *BranchError) Error() string {
 	if _, located := e.Err.(*StepError); located { //nolint:errorlint // A StepError itself begins with the path.
-		return e.Err.Error()
+		return innermost(e.Err).Error()
 	}
 	return fmt.Sprintf("%s: %v", e.Path, e.Err)
 }

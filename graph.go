@@ -22,6 +22,7 @@ type Graph struct {
 	hashed   func() hashed
 	executor Executor // of On
 	err      error    // of From, Until and Replace, reported by whoever uses the graph
+	plain    *Graph   // of one with a Fallback: without it
 }
 
 // graphParts is what NewGraph was given, sorted.
@@ -80,6 +81,7 @@ func Sentinels(errs ...error) Part { return sentinelsPart(errs) }
 // NewGraph makes a graph and checks it. It reports everything that is wrong at once, joined: windows and types that
 // cannot be saved, names that stand twice, routes to unknown nodes, nodes that cannot be reached, routes that can never
 // be taken, one key with two types, and branch graphs that read what they are not given or do not write their result.
+// A name of GraphNamed that no graph around it has is left to whoever makes an application of the graph.
 func NewGraph(name string, parts ...Part) (*Graph, error) {
 	g := &Graph{name: name, exits: map[string]bool{}}
 	for _, p := range parts {
@@ -113,7 +115,7 @@ func MustGraph(name string, parts ...Part) *Graph {
 
 // prepare arranges for the plan and the hash to be computed once, when they are asked for.
 func (g *Graph) prepare() {
-	g.plan = sync.OnceValues(func() (*plan, error) { return compile(g, inherited{}) })
+	g.plan = sync.OnceValues(func() (*plan, error) { return compile(g) })
 	g.hashed = sync.OnceValue(func() hashed { return hashGraph(g) })
 }
 
@@ -226,7 +228,7 @@ func (g *Graph) Hash() string {
 	return g.hashed().hash
 }
 
-// A Runnable can be an application and a branch: a *Graph, or an *Action, which is a graph of one node.
+// A Runnable can be a branch: a *Graph, an *Action, which is a graph of one node, or a graph around it by GraphNamed.
 type Runnable interface {
 	asGraph() *Graph
 	// Name names the branch.
@@ -243,7 +245,7 @@ func (g *Graph) withFallback(a *Action) *Graph {
 	f := *g
 	f.parts.nodes = append(slices.Clone(g.parts.nodes), nodePart{action: a})
 	f.parts.every = append(slices.Clone(g.parts.every), OnError(AnyError, a))
-	f.parts.fallback = a
+	f.parts.fallback, f.plain = a, g
 	f.prepare()
 	return &f
 }

@@ -99,9 +99,12 @@ func (b *branch) fingerprint(o *opening) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// hashBindings hashes what the actions of a plan are bound to, those of the maps within included.
-func (p *plan) hashBindings(h hash.Hash) {
-	for _, n := range p.nodes {
+// hashBindings hashes what the actions of a branch are bound to, those of the maps within included. known has the hashes
+// of branches that were met before, and of those that are being hashed a number.
+func (b *branchPlan) hashBindings(known map[*branchPlan]string) string {
+	known[b] = strconv.Itoa(len(known))
+	h := sha256.New()
+	for _, n := range b.plan.nodes {
 		for _, in := range n.inputs {
 			if !in.bound.IsValid() || in.field.Secret {
 				continue
@@ -112,10 +115,16 @@ func (p *plan) hashBindings(h hash.Hash) {
 			}
 			writeParts(h, n.action.name, in.field.Name, string(data))
 		}
-		for _, b := range n.branches {
-			writeParts(h, n.action.name, b.name, b.bindings())
+		for _, inner := range n.branches {
+			sum, met := known[inner]
+			if !met {
+				sum = inner.hashBindings(known)
+			}
+			writeParts(h, n.action.name, inner.name, sum)
 		}
 	}
+	known[b] = string(h.Sum(nil))
+	return known[b]
 }
 
 // path returns the readable place of the application: run-7/every_pair#3/gpt_4:0.
@@ -126,8 +135,26 @@ func (m *member) path() string {
 	if m.branch == nil {
 		return escapePath(m.tree.root)
 	}
+	var b strings.Builder
+	b.Grow(64)
+	m.writePath(&b)
+	return b.String()
+}
+
+// writePath makes one text of all places: to join one more to each would cost a branch a hundred deep a hundred copies.
+func (m *member) writePath(b *strings.Builder) {
+	if m.branch == nil {
+		b.WriteString(escapePath(m.tree.root))
+		return
+	}
 	v := m.visit
-	return v.of.path() + "/" + escapePath(v.node.action.name) + "#" + strconv.FormatInt(v.seq, 10) + "/" + m.branch.pathKey()
+	v.of.writePath(b)
+	b.WriteByte('/')
+	b.WriteString(escapePath(v.node.action.name))
+	b.WriteByte('#')
+	b.WriteString(strconv.FormatInt(v.seq, 10))
+	b.WriteByte('/')
+	b.WriteString(m.branch.pathKey())
 }
 
 // pathKey is the branch's key as it stands in a path: parts joined by ':', each escaped.

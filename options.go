@@ -32,6 +32,11 @@ type Options struct {
 	// MaxConcurrency bounds how many action functions run at one moment in the whole tree of branches. Reduce
 	// functions, routes and waiting for branches do not count. Defaults to no bound.
 	MaxConcurrency int
+	// MaxDepth bounds how deep branches nest: the application itself has depth 0, a branch of it 1, a branch of that 2, those of
+	// a Subgraph counted like others. A branch that is deeper fails with ErrTooDeep under the failure policy of its map: none
+	// of its actions is called, no Retry and no error route of its own is asked, only the Fallback of the map runs. Depth is
+	// no part of what is recorded, so a branch that has completed stays so when MaxDepth is less. Defaults to 100.
+	MaxDepth int
 	// Grace bounds how long a function may ignore its cancellation. When it is over the step fails with a *LeakError
 	// and the function's goroutine is left behind. Defaults to zero: functions are waited for.
 	Grace time.Duration
@@ -60,6 +65,9 @@ func (o *Options) check() error {
 	}
 	if o.MaxConcurrency < 0 {
 		errs = append(errs, fmt.Errorf("Options.MaxConcurrency is %d; it is positive, or zero for no bound", o.MaxConcurrency))
+	}
+	if o.MaxDepth < 0 {
+		errs = append(errs, fmt.Errorf("Options.MaxDepth is %d; it is positive, or zero for the default", o.MaxDepth))
 	}
 	if o.Grace < 0 {
 		errs = append(errs, fmt.Errorf("Options.Grace is %v; it is positive, or zero to wait", o.Grace))
@@ -132,11 +140,9 @@ func (g *Graph) inBranch(sel Selector) bool {
 }
 
 func (p *plan) inBranch(sel Selector) bool {
-	for _, n := range p.nodes {
-		for _, b := range n.branches {
-			if len(b.plan.graph.selected(sel)) > 0 || b.plan.inBranch(sel) {
-				return true
-			}
+	for b := range p.below() {
+		if len(b.plan.graph.selected(sel)) > 0 {
+			return true
 		}
 	}
 	return false

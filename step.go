@@ -138,9 +138,9 @@ func (r *runner) bound(n *planNode) time.Duration {
 	return d
 }
 
-// faulty reports whether the node must not run, as the task of its branch says. The Fallback runs in any case.
+// faulty reports whether the node must not run, as the branch cannot go on. The Fallback runs in any case.
 func (r *runner) faulty(n *planNode) bool {
-	return r.branch != nil && r.branch.special != nil && !n.fallback && r.branch.fault() != nil
+	return r.branch != nil && (r.branch.special != nil || r.branch.tooDeep()) && !n.fallback && r.branch.fault() != nil
 }
 
 // count begins another attempt of the next step.

@@ -21,6 +21,7 @@ type tree struct {
 	durable   Durability          // of all that is saved
 	logger    *slog.Logger
 	grace     time.Duration
+	maxDepth  int
 	config    values
 	tokens    chan struct{} // one slot per action function that may run; nil: no bound
 	lenders   lenders

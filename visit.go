@@ -32,6 +32,7 @@ type visit struct {
 	seq    int64
 	id     string // of the application that run advances, if records or events need it
 	par    *parallel
+	depth  int             // of its branches
 	ctx    context.Context //nolint:containedctx // of all branches; it lives as long as the visit
 	cancel context.CancelCauseFunc
 	fan    *fan.Fan[branch]
@@ -64,7 +65,7 @@ type visit struct {
 func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Context) pulled,
 	reduce func(context.Context, feed) (reflect.Value, error),
 ) (reflect.Value, error) {
-	v := &visit{run: a.run, of: a.run.member, node: a.node, seq: a.seq, par: par, rerun: a.run.rerun}
+	v := &visit{run: a.run, of: a.run.member, node: a.node, seq: a.seq, par: par, depth: a.run.depth() + 1, rerun: a.run.rerun}
 	v.ctx, v.cancel = context.WithCancelCause(ctx)
 	v.given, v.inputs = a.run.sources, a.run.cur.inputs
 	if err := v.equip(); err != nil {

@@ -98,6 +98,7 @@ type handover struct {
 	Root, Project, Partition string
 	Graph, Hash              string // of the root
 	Guest                    guest
+	MaxDepth                 int
 	Resume                   bool // the store has records of it
 	Durable                  Durability
 	State                    Delta
@@ -151,7 +152,7 @@ func (b *Branch) Encode() ([]byte, error) {
 	r := b.b.run
 	h := handover{
 		Version: handoverVersion, Root: r.tree.root, Project: r.tree.project, Partition: r.tree.partition,
-		Resume: b.resume, Durable: r.durable(),
+		MaxDepth: r.tree.maxDepth, Resume: b.resume, Durable: r.durable(),
 		Guest: guest{
 			App: r.identity(), Path: r.path(), Parent: Ref{App: r.visit.of.identity(), Seq: r.visit.seq}, Task: b.b.plan.name,
 			Key: anyText(b.b.key()), Index: b.b.node.Index, At: r.turns(),
@@ -261,7 +262,7 @@ func (w *Worker) runner(ctx context.Context, h *handover, c Cascade) (*runner, e
 	}
 	t := &tree{
 		root: h.Root, graph: w.graphs[h.Hash], guest: &h.Guest, project: h.Project, partition: h.Partition,
-		logger: w.opts.Logger, grace: w.opts.Grace,
+		logger: w.opts.Logger, grace: w.opts.Grace, maxDepth: h.MaxDepth,
 	}
 	if w.opts.MaxConcurrency > 0 {
 		t.tokens = make(chan struct{}, w.opts.MaxConcurrency)
