@@ -88,6 +88,7 @@ type watched struct {
 	began  int64        // of a branch, in nanoseconds since 1970, if it is tracked
 	events atomic.Int64 // of the last attempt
 	spans  atomic.Int64 // of the last attempt
+	watch  atomic.Pointer[stopwatch]
 }
 
 // current is the step that is being run.

@@ -1,0 +1,69 @@
+package burdock
+
+import (
+	"context"
+	"iter"
+)
+
+// Events runs like Run and yields what happens, while it happens, in the application and all its branches, down to the
+// last: the beginnings and ends of attempts and branches, spans, attributes, and the chunks of streaming actions. What a
+// tracker would be told, the loop is told, branches under NoTracker included.
+//
+// Event.Path, Key and Action say whose event it is. Those of one application come in the order of (Seq, Attempt, N);
+// those of different branches are interleaved as they happen. The end of a step comes after its checkpoint is committed.
+// After an EventRetry another attempt begins, so what was shown of the chunks of this one is to be dropped.
+//
+// The last event is the EventAppEnded of the application. It comes with the error that Run would return, when the call
+// is over: Outcome says how it came back, and another call may begin. An error without an event comes with the
+// zero Event: the application has not begun to run.
+//
+// Leaving the loop pauses the application. Actions that run are cancelled with cause ErrPaused and waited for, the loop
+// over, none of their goroutines is left, and nothing more is yielded. Everything that is committed stays, and the
+// next Run, Steps or Events goes on from there. This goes for a panic of the loop's body too. A step that was completed
+// nevertheless is committed; Outcome says StopPaused, unless nothing was left to do.
+//
+// There is no buffer between the two sides: whoever tells something waits until the loop takes it. A loop that is slow
+// slows the actions that have something to tell, and nothing else. Meanwhile no Timeout runs, neither of the waiting action nor of the
+// steps and tasks around it: they measure actions. An emit that waits keeps its token of Options.MaxConcurrency, as the
+// action is in the midst of its work; if it were lent, a stream would stand in line behind a whole other action after
+// each of its chunks. When the context of a waiting action ends, emit returns; its chunk is yielded all the same.
+func (a *App) Events(ctx context.Context, opts ...RunOption) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		s := a.tree.hub.newSubscription(nil)
+		done := make(chan struct{})
+		var failed error
+		go func() {
+			defer close(done)
+			_, failed = a.call(ctx, opts, reader{events: s})
+		}()
+		defer func() {
+			s.pause(cancel)
+			<-done
+		}()
+		for e, ok := s.next(done); ok; e, ok = s.next(done) {
+			if !yield(e, nil) {
+				return
+			}
+		}
+		switch {
+		case s.end != nil:
+			yield(*s.end, failed)
+		case failed != nil:
+			yield(Event{}, failed)
+		}
+	}
+}
+
+// pause ends the loop and cancels what still runs. The order matters: an emit that is let go finds its context ended, and
+// a run that ends finds out why.
+func (s *subscription) pause(cancel context.CancelCauseFunc) {
+	s.paused.Store(true)
+	cancel(ErrPaused)
+	s.leave()
+}
+
+// left reports whether the reader has left while the run that ctx belongs to went on, and so has ended it.
+func (s *subscription) left(ctx context.Context) bool {
+	return s != nil && s.paused.Load() && context.Cause(ctx) == ErrPaused //nolint:errorlint // It is passed on as it is.
+}
