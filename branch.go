@@ -152,14 +152,6 @@ func (b *branch) identify() {
 	b.watched = w
 }
 
-// clocked returns the branch's time, which stands still while a reader of its events keeps it waiting.
-func (b *branch) clocked() time.Time {
-	if b.special.timeout > 0 && b.tree.hub.reads(&b.member) && b.watched != nil {
-		b.watched.stopwatch()
-	}
-	return b.active()
-}
-
 // overdue reports whether the Timeout of the branch's task is over.
 func (b *branch) overdue() bool {
 	return b != nil && b.special != nil && b.special.timeout > 0 && b.run.left() <= 0
@@ -192,7 +184,7 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 		}
 	}
 	if b.special != nil && !vanished {
-		r.deadline = b.clocked().Add(b.special.timeout)
+		r.deadline = b.active().Add(b.special.timeout)
 	}
 	end, err := r.advance(v.ctx, nil, vanished)
 	r.release()

@@ -42,14 +42,16 @@ func (a *App) Events(ctx context.Context, opts ...RunOption) iter.Seq2[Event, er
 			<-done
 		}()
 		for e, ok := s.next(done); ok; e, ok = s.next(done) {
+			if e.Kind == EventAppEnded && e.App == e.Root {
+				<-done // what is left of the call is not the reader's
+				yield(e, failed)
+				return
+			}
 			if !yield(e, nil) {
 				return
 			}
 		}
-		switch {
-		case s.end != nil:
-			yield(*s.end, failed)
-		case failed != nil:
+		if failed != nil {
 			yield(Event{}, failed)
 		}
 	}

@@ -37,7 +37,6 @@ type subscription struct {
 
 	paused atomic.Bool // leaving it early pauses the application
 	queue  []*parcel   // guarded by hub.mu
-	end    *Event      // the last event of a whole tree, which is not queued: it is told with the error of the call
 }
 
 // A parcel is one event on its way to one reader.
@@ -154,11 +153,6 @@ func (h *hub) post(m *member, e *Event, over *atomic.Bool) (sent []*parcel, ok b
 
 // put queues an event.
 func (s *subscription) put(m *member, e *Event, sent []*parcel) []*parcel {
-	if s.of == nil && m.branch == nil && e.Kind == EventAppEnded {
-		end := *e
-		s.end = &end
-		return sent
-	}
 	d := &parcel{to: s, of: m, event: *e, taken: make(chan struct{})}
 	s.queue = append(s.queue, d)
 	select {
