@@ -17,16 +17,16 @@ import (
 // is over: Outcome says how it came back, and another call may begin. An error without an event comes with the
 // zero Event: the application has not begun to run.
 //
-// Leaving the loop pauses the application. Actions that run are cancelled with cause ErrPaused and waited for, the loop
-// over, none of their goroutines is left, and nothing more is yielded. Everything that is committed stays, and the
-// next Run, Steps or Events goes on from there. This goes for a panic of the loop's body too. A step that was completed
-// nevertheless is committed; Outcome says StopPaused, unless nothing was left to do.
+// Leaving the loop pauses the application, and so does a panic of its body. Actions that run are cancelled with cause
+// ErrPaused and waited for; when the loop has been left none of its goroutines is. What is committed stays, an action that
+// returned nil nevertheless included, and the next Run, Steps or Events goes on from there. Outcome says StopPaused, or how
+// the run has ended if it came to its end before it could be stopped.
 //
 // There is no buffer between the two sides: whoever tells something waits until the loop takes it. A loop that is slow
-// slows the actions that have something to tell, and nothing else. Meanwhile no Timeout runs, neither of the waiting action nor of the
-// steps and tasks around it: they measure actions. An emit that waits keeps its token of Options.MaxConcurrency, as the
-// action is in the midst of its work; if it were lent, a stream would stand in line behind a whole other action after
-// each of its chunks. When the context of a waiting action ends, emit returns; its chunk is yielded all the same.
+// slows those who have something to tell. Meanwhile no Timeout runs, neither of the waiting action nor of the steps and
+// tasks around it: they measure actions. An emit that waits keeps its token of Options.MaxConcurrency; if it were lent, a
+// stream would stand in line behind a whole other action after each of its chunks. When the context of an action ends
+// while it waits, emit returns with the cause; its chunk is yielded all the same.
 func (a *App) Events(ctx context.Context, opts ...RunOption) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		ctx, cancel := context.WithCancelCause(ctx)

@@ -498,7 +498,10 @@ func TestR7_LeavingTheLoopCancelsWithErrPaused(t *testing.T) {
 			app := newApp(t, line(spelled(numbered(2), heedful, nil)), o)
 			began := time.Now()
 			started := 0
-			for e := range app.Events(t.Context()) {
+			for e, err := range app.Events(t.Context()) {
+				if err != nil {
+					t.Error(err)
+				}
 				if e.Kind == burdock.EventStepStarted {
 					started++
 				}
@@ -526,7 +529,10 @@ func TestR7_EmitReturnsWhenTheLoopIsLeft(t *testing.T) {
 			return burdock.None{}, nil
 		})
 		app := newApp(t, line(act), starting(burdock.None{}))
-		for e := range app.Events(t.Context()) {
+		for e, err := range app.Events(t.Context()) {
+			if err != nil {
+				t.Error(err)
+			}
 			if e.Kind == burdock.EventChunk {
 				synctest.Wait() // the next one waits
 				break
@@ -575,7 +581,10 @@ func TestR7_APanicOfTheLoopsBody(t *testing.T) {
 		app := newApp(t, taleGraph(c), stored(memory(), nil))
 		func() {
 			defer func() { wantEqual(t, "panic", recover(), any("body")) }()
-			for e := range app.Events(t.Context()) {
+			for e, err := range app.Events(t.Context()) {
+				if err != nil {
+					t.Error(err)
+				}
 				if e.Kind == burdock.EventChunk {
 					panic("body")
 				}
@@ -595,7 +604,10 @@ func TestR7_GoexitInTheLoopsBody(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for range app.Events(t.Context()) {
+			for _, err := range app.Events(t.Context()) {
+				if err != nil {
+					t.Error(err)
+				}
 				exit()
 			}
 		}()
