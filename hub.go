@@ -25,7 +25,7 @@ type hub struct {
 // A subscription is one loop over events: of a whole tree, or of one application and everything below it. It begins with
 // what happens next; what has been told is not told again.
 //
-//	s := newSubscription(child)
+//	s := h.newSubscription(child)
 //	h.add(s)
 //	defer s.leave()
 //	for e, ok := s.next(ended); ok; e, ok = s.next(ended) { ... }
