@@ -12,7 +12,7 @@ import (
 )
 
 // An App is one application of a graph: its state and where it stands. New, Resume and Open make one; none of them
-// writes anything. It serves one Run or Steps at a time; its other methods may be called at any time.
+// writes anything. It serves one Run, Steps or Events at a time; its other methods may be called at any time.
 type App struct {
 	graph *Graph
 	tree  *tree
@@ -233,7 +233,7 @@ func (a *App) State() State {
 	return a.committed
 }
 
-// Outcome returns how the last Run or Steps came back, or nil.
+// Outcome returns how the last Run, Steps or Events came back, or nil.
 func (a *App) Outcome() *Outcome {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -147,14 +147,14 @@ func (b *branch) identify() {
 		w.id = b.special.id
 	}
 	if w.id == "" {
-		w.id = branchID(b.visit.id, b.visit.seq, b.plan.name, b.key(), w.print)
+		w.id = branchID(b.visit.known(), b.visit.seq, b.plan.name, b.key(), w.print)
 	}
 	b.watched = w
 }
 
 // overdue reports whether the Timeout of the branch's task is over.
 func (b *branch) overdue() bool {
-	return b != nil && b.special != nil && b.special.timeout > 0 && !time.Now().Before(b.run.deadline)
+	return b != nil && b.special != nil && b.special.timeout > 0 && b.run.left() <= 0
 }
 
 // fault is why the branch cannot go on although no function of it has failed: its task says so, or it is too deep.
@@ -181,12 +181,12 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 			r.release() // it waits first
 		}
 		if r.listens() {
-			b.watched.began = time.Now().UnixNano()
+			b.noted().began = time.Now().UnixNano()
 			r.emitApp(v.ctx, EventBranchStarted, nil)
 		}
 	}
 	if b.special != nil && !vanished {
-		r.deadline = time.Now().Add(b.special.timeout)
+		r.deadline = b.active().Add(b.special.timeout)
 	}
 	ctx := v.ctx
 	inbox := r.has.inbox
@@ -271,7 +271,10 @@ func (b *branch) tell(ctx context.Context) {
 		return
 	}
 	b.run.emitApp(ctx, EventBranchEnded, func(e *Event) {
-		e.Status, e.Started, e.Join = b.fate.status(), time.Unix(0, b.watched.began).UTC(), b.node.Join
+		e.Status, e.Join = b.fate.status(), b.node.Join
+		if began := b.noted().began; began != 0 {
+			e.Started = time.Unix(0, began).UTC()
+		}
 		if b.err != nil {
 			e.Error = validUTF8(b.err.Error())
 		}

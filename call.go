@@ -17,7 +17,7 @@ import (
 // means that something could not be saved or read, ErrConflict that somebody else advances the application. With any
 // error the Outcome says where the application stands; it is nil only if nothing ran.
 func (a *App) Run(ctx context.Context, opts ...RunOption) (*Outcome, error) {
-	return a.call(ctx, opts, nil)
+	return a.call(ctx, opts, reader{})
 }
 
 // Steps runs like Run and yields each step of the root when it has ended and is committed. Leaving the loop pauses the
@@ -30,7 +30,7 @@ func (a *App) Steps(ctx context.Context, opts ...RunOption) iter.Seq2[Step, erro
 		var last error
 		go func() {
 			defer close(p.done)
-			_, last = a.call(ctx, opts, p.step)
+			_, last = a.call(ctx, opts, reader{stepped: p.step})
 		}()
 		told := p.deliver(yield, func() { cancel(ErrPaused) })
 		cancel(nil)
@@ -97,8 +97,14 @@ func (p *pipe) deliver(yield func(Step, error) bool, cancel func()) (told error)
 	}
 }
 
-// call is one Run or Steps.
-func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) bool) (_ *Outcome, err error) {
+// A reader is who loops over a call; none is one that just waits for its end.
+type reader struct {
+	stepped func(Step) bool // told of each ended step; false pauses
+	events  *subscription
+}
+
+// call is one Run, Steps or Events.
+func (a *App) call(ctx context.Context, opts []RunOption, to reader) (_ *Outcome, err error) {
 	if !a.busy.CompareAndSwap(false, true) {
 		return nil, fmt.Errorf("application %q runs already in this process: %w", a.tree.root, ErrConflict)
 	}
@@ -116,7 +122,7 @@ func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) boo
 	if err := errors.Join(err, inputErr, answerErr); err != nil {
 		return nil, err
 	}
-	h.stepped, h.committed = stepped, a.commit
+	h.reader, h.committed = to, a.commit
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	release, err := a.claim(ctx, cancel)
@@ -141,6 +147,10 @@ func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) boo
 
 // conduct runs the application under its claim.
 func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, error) {
+	if h.events != nil {
+		a.tree.hub.add(h.events)
+		defer a.tree.hub.remove(h.events)
+	}
 	r := a.run
 	r.sources = sources{events: events, config: a.tree.config}
 	r.pending, a.given = nil, events
@@ -167,6 +177,9 @@ func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, e
 	}
 	r.emitApp(ctx, EventAppStarted, nil)
 	end, err := a.drive(ctx, h)
+	if end == endCancelled && h.events.left(ctx) {
+		end, err = endPaused, nil
+	}
 	if failed := a.tree.flush(ctx); failed != nil {
 		end, err = endFatal, errors.Join(err, failed)
 	}

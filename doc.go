@@ -28,7 +28,7 @@
 //
 //	var graph = burdock.MustGraph("chat", burdock.Node(askModel, short.Then(expand)), burdock.Node(expand))
 //
-// An application is a graph with a state and an id. New, Resume and Open make one, Run and Steps advance it:
+// An application is a graph with a state and an id. New, Resume and Open make one, Run, Steps and Events advance it:
 //
 //	app, err := burdock.Open(ctx, graph, &burdock.Options{ID: "talk-7", Cascade: burdock.Cascade{Store: db, Tracker: db}})
 //	out, err := app.Run(ctx, burdock.Given(turn{Model: "small"}))
@@ -61,6 +61,20 @@
 // quorum or the best so far are loops with a return. What runs in a branch can fan out again, and with GraphNamed it can
 // be the graph itself.
 //
+// # Watching
+//
+// What happens is told as events, those of branches with their paths: to a Tracker, or to a loop that runs the
+// application. Streaming actions emit pieces while they run, and the loop gets them from all branches at once:
+//
+//	for e, err := range app.Events(ctx) {
+//		...
+//		if word, ok := burdock.ChunkOf[string](e); ok {
+//			fmt.Println(e.Path, word)
+//		}
+//	}
+//
+// Leaving the loop pauses the application. A loop that is slow slows the branches, and stops the clocks of their Timeouts.
+//
 // # Guarantees
 //
 // Of running:
@@ -71,6 +85,13 @@
 //   - When a call returns, none of its goroutines is left; Options.Grace is the one exception, and its error says so.
 //   - NewGraph reports everything that is wrong with a graph at once, and New every key that may be read before it is
 //     written, with the path.
+//
+// Of watching:
+//
+//   - The loop over Events is told what a tracker is told, each application's events in the order of their numbers, and a
+//     step's end after its checkpoint is committed. The last event says how the run ended.
+//   - Nothing is buffered: whoever has an event for the loop waits until it is taken, and no longer once it is left.
+//   - Without a listener no event is built.
 //
 // Of maps:
 //

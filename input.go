@@ -11,7 +11,7 @@ import (
 	"github.com/burdock-go/burdock/internal/bind"
 )
 
-// Inputs are values given from outside, by name. As an option of Run or Steps they are events: each serves the first
+// Inputs are values given from outside, by name. As an option of Run, Steps or Events they are events: each serves the first
 // step that declares it and is recorded with that step. As Options.Given they are configuration: they serve every step
 // and branch and are never stored.
 type Inputs struct {

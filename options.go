@@ -75,7 +75,7 @@ func (o *Options) check() error {
 	return errors.Join(errs...)
 }
 
-// A RunOption is an option of Run or Steps: Given, Input, HaltBefore, HaltAfter.
+// A RunOption is an option of Run, Steps or Events: Given, Input, HaltBefore, HaltAfter.
 type RunOption interface {
 	applyRun(o *runOptions)
 }

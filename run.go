@@ -12,8 +12,8 @@ import (
 type hooks struct {
 	haltBefore map[string]bool
 	haltAfter  map[string]bool
-	committed  func()          // told when a step is committed
-	stepped    func(Step) bool // told of each ended step; false pauses
+	committed  func() // told when a step is committed
+	reader
 }
 
 // advance runs steps until the application ends or something stops it. vanished says that a function called
@@ -429,6 +429,7 @@ func (r *runner) wait() (ending, error) {
 	var ended []Event
 	if r.listens() {
 		e := r.event(EventWaiting)
+		e.N = r.number()
 		e.Status, e.Needs = StatusWaiting, r.cur.given.needs
 		ended = []Event{e}
 	}

@@ -90,6 +90,7 @@ type watched struct {
 	began  int64        // of a branch, in nanoseconds since 1970, if it is tracked
 	events atomic.Int64 // of the last attempt
 	spans  atomic.Int64 // of the last attempt
+	watch  atomic.Pointer[stopwatch]
 
 	ctx    context.Context //nolint:containedctx // of a branch that messages may cancel; it lives as long as the branch runs
 	cancel context.CancelCauseFunc
@@ -131,10 +132,10 @@ func (r *runner) env() *env { return r.has }
 func (r *runner) records() bool { return r.has.ledger != nil }
 
 // listens reports whether anybody is told of events.
-func (r *runner) listens() bool { return r.has.tracker != nil }
+func (r *runner) listens() bool { return r.has.tracker != nil || r.tree.hub.reads(r.member) }
 
 // observed reports whether steps are recorded or told of.
-func (r *runner) observed() bool { return r.has.observed() }
+func (r *runner) observed() bool { return r.has.ledger != nil || r.listens() }
 
 // state returns the current state.
 func (r *runner) state() State { return State{sch: r.sch, vals: r.vals} }

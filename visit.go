@@ -101,6 +101,14 @@ func (v *visit) equip() (err error) {
 	return nil
 }
 
+// known returns the id of the application that the visit belongs to. One that nobody was told of when it began has none yet.
+func (v *visit) known() string {
+	if v.id == "" {
+		return v.of.identity()
+	}
+	return v.id
+}
+
 // pulling is the context of the sequence.
 func (v *visit) pulling() context.Context {
 	if v.run.tree.tokens == nil {
