@@ -24,8 +24,8 @@ type Options struct {
 	Cascade Cascade
 	// Branches is what the application's branches, and everything below, have instead of Cascade. Defaults to nothing.
 	Branches *Cascade
-	// At is what the branches of a parallel action, and everything below, have instead: by the name of the action, in
-	// whatever graph of the tree its node stands. Defaults to nothing.
+	// At is what the branches of a parallel action, or what an action spawns, and everything below, have instead: by the
+	// name of the action, in whatever graph of the tree its node stands. Defaults to nothing.
 	At map[string]*Cascade
 	// Durability says what an acknowledged step survives. Defaults to Durable.
 	Durability Durability

@@ -28,6 +28,7 @@ type plan struct {
 	inputList []*inputUse          // the same in order of declaration
 	bound     map[string]string    // inputs that are bound, by whom
 	boundType map[string]reflect.Type
+	spawns    *spawnPlans // of what its actions spawn
 }
 
 // planNode is one node, ready to run.
@@ -157,7 +158,7 @@ type compiler struct {
 func compile(g *Graph, inh inherited) (*plan, error) {
 	c := &compiler{g: g, named: map[string]*planNode{}, owner: map[string]string{}}
 	c.p = &plan{
-		graph: g, sch: newSchema(), inputs: map[string]*inputUse{}, bound: map[string]string{}, boundType: map[string]reflect.Type{},
+		graph: g, sch: newSchema(), spawns: &spawnPlans{}, inputs: map[string]*inputUse{}, bound: map[string]string{}, boundType: map[string]reflect.Type{},
 		customs:   append(slices.Clone(inh.customs), g.parts.codecs...),
 		sentinels: append(slices.Clone(inh.sentinels), g.parts.sentinels...),
 	}

@@ -167,6 +167,7 @@ func (r *runner) begun() error {
 
 // finish ends the step with what its attempt came to, and reports whether another step follows.
 func (r *runner) finish(res *result, h *hooks) (end ending, more bool, err error) {
+	r.reap(res)
 	r.cur.att.close()
 	r.release()
 	r.recalled = r.cur.inputs // should the step have to run again
@@ -313,7 +314,7 @@ func (r *runner) failed(status Status, res *result, h *hooks) (ending, bool, err
 // unneeded returns the record of a failed step, and those of its unfinished branches if an error route has left them
 // behind for good.
 func (r *runner) unneeded(cp Checkpoint) ([]Checkpoint, error) {
-	if r.cur.node.action.spec.par == nil || cp.Next == "" {
+	if r.cur.node.action.spec.par == nil && !r.spawned || cp.Next == "" {
 		return []Checkpoint{cp}, nil
 	}
 	why := newFailure(r.wrap(ErrSibling), cp.Action, cp.Seq, cp.Attempt, r.plan.sentinels)
@@ -355,7 +356,7 @@ func (r *runner) join(final bool) int64 {
 	if !final || r.branch == nil || !r.observed() {
 		return 0
 	}
-	return r.visit.fan.Joined(r.branch.node)
+	return r.visit.joined(r.branch.node)
 }
 
 // move makes the ended step the last one.
@@ -363,7 +364,7 @@ func (r *runner) move(to *planNode) {
 	r.seq++
 	r.last, r.next = r.cur.node.action.name, to
 	r.attempt, r.status, r.halted, r.rerun = 0, "", "", false
-	r.recalled, r.kept, r.revisit, r.spent = nil, nil, false, 0
+	r.recalled, r.kept, r.revisit, r.spawned, r.spent = nil, nil, false, false, 0
 }
 
 // follow decides whether the run goes on to the next step.

@@ -111,7 +111,7 @@ func (b *branch) equip() (err error) {
 	v := b.visit
 	s := *b.special
 	if s.env, err = v.run.tree.overridden(v.env, s.cascade, false); err != nil {
-		return fmt.Errorf("task %.40q: Task.Cascade: %w", b.named, err)
+		return fmt.Errorf("%s: its Cascade: %w", b.called(), err)
 	}
 	b.special = &s
 	if l := s.env.ledger; l != nil && l != v.env.ledger {
