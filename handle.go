@@ -67,14 +67,11 @@ func (h *Handle) Cancel(cause error) {
 	}
 }
 
-// start runs a child that was just spawned.
-func (h *Handle) start(ctx context.Context) {
+// enter gives the child a context, which ends with the step's at the latest.
+func (h *Handle) enter(ctx context.Context) {
 	h.ctx, h.end = context.WithCancelCause(ctx)
 	step := h.of.c
 	h.apart = h.of.after(step, func() { h.end(context.Cause(step)) }) // ctx may be one that outlives the step
-	h.of.mu.Lock()
-	defer h.of.mu.Unlock()
-	h.runs()
 }
 
 // runs advances the child on a goroutine of its own. The caller has locked.

@@ -91,14 +91,17 @@ func (n *nursery) spawn(ctx context.Context, run Runnable, t task) (*Handle, err
 		return nil, err
 	}
 	n.keys[t.key] = true
-	n.mu.Lock()
-	n.all = append(n.all, h)
-	n.mu.Unlock()
 	if h.node.Found {
 		h.close(phaseEnded, endDone, nil)
-		return h, nil
+	} else {
+		h.enter(ctx)
 	}
-	h.start(ctx)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = append(n.all, h)
+	if !h.node.Found {
+		h.runs()
+	}
 	return h, nil
 }
 
