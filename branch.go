@@ -157,6 +157,9 @@ func (b *branch) identify() {
 		w.id = b.special.id
 	}
 	if w.id == "" {
+		if b.visit.id == "" { // nobody but its task listens
+			b.visit.id = b.visit.of.identity()
+		}
 		w.id = branchID(b.visit.id, b.visit.seq, b.plan.name, b.key(), w.print)
 	}
 	b.watched = w

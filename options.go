@@ -30,7 +30,7 @@ type Options struct {
 	// Durability says what an acknowledged step survives. Defaults to Durable.
 	Durability Durability
 	// MaxConcurrency bounds how many action functions run at one moment in the whole tree of branches. Reduce
-	// functions, routes and waiting for branches do not count. Defaults to no bound.
+	// functions, routes, waiting for branches and actions that have spawned something do not count. Defaults to no bound.
 	MaxConcurrency int
 	// Grace bounds how long a function may ignore its cancellation. When it is over the step fails with a *LeakError
 	// and the function's goroutine is left behind. Defaults to zero: functions are waited for.

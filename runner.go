@@ -179,7 +179,7 @@ func (a *attempt) close() {
 	if a.apart != nil {
 		a.apart.closed.Store(true)
 	}
-	if c := a.step(); c != nil {
+	if c := a.step(); c != nil && !c.over.Load() {
 		c.over.Store(true)
 	}
 }

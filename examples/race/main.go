@@ -86,7 +86,7 @@ func (d *desk) race(ctx context.Context, r request) (answer, error) {
 	return burdock.Read[answer](first.Wait())
 }
 
-func decide(_ context.Context, v verdict) (decision, error) { return decision{v.Good}, nil }
+func decide(_ context.Context, v verdict) (decision, error) { return decision(v), nil }
 
 func main() {
 	if err := run(context.Background()); err != nil {
