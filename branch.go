@@ -53,7 +53,6 @@ const maxKey = 4096
 // init prepares the branch for a task of the visit.
 func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	b.node, b.in, b.named, b.special = n, t.sub, t.key, t.special
-	b.plan = v.node.branches[t.run]
 	b.tree, b.visit, b.branch = v.run.tree, v, b
 	if err := b.equip(); err != nil {
 		return err
@@ -123,6 +122,17 @@ func (b *branch) key() string {
 	return strconv.FormatInt(b.node.Index, 10)
 }
 
+// noun is what the branch is to who made it.
+func (b *branch) noun() string {
+	if b.visit.par == spawning {
+		return "child"
+	}
+	return "task"
+}
+
+// called names the branch in errors about what was said of it.
+func (b *branch) called() string { return fmt.Sprintf("%s %.40q", b.noun(), b.key()) }
+
 // collect reads what reduce will be given out of the branch's final state.
 func (b *branch) collect(vals []slot) (any, error) {
 	l := loader{*b.run.opening.result, vals}
@@ -165,7 +175,7 @@ func (b *branch) fault() error {
 	case b.special != nil && b.special.err != nil:
 		return b.special.err
 	case b.overdue():
-		return fmt.Errorf("%w: the task had %v", ErrTimeout, b.special.timeout)
+		return fmt.Errorf("%w: the %s had %v", ErrTimeout, b.noun(), b.special.timeout)
 	case b.tooDeep():
 		return fmt.Errorf("%w: this one has depth %d, and Options.MaxDepth is %d", ErrTooDeep, b.visit.depth, b.tree.maxDepth)
 	}
@@ -180,13 +190,7 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 		if r.holds = r.tree.tokens != nil; !r.retryAt.IsZero() {
 			r.release() // it waits first
 		}
-		if r.listens() {
-			b.noted().began = time.Now().UnixNano()
-			r.emitApp(v.ctx, EventBranchStarted, nil)
-		}
-	}
-	if b.special != nil && !vanished {
-		r.deadline = b.active().Add(b.special.timeout)
+		b.starts(v.ctx)
 	}
 	ctx := v.ctx
 	inbox := r.has.inbox
@@ -227,22 +231,20 @@ func (b *branch) cancellable(ctx context.Context, vanished bool) context.Context
 	return w.ctx
 }
 
+// starts tells of the branch that begins to run.
+func (b *branch) starts(ctx context.Context) {
+	if b.listens() {
+		b.noted().began = time.Now().UnixNano()
+		b.run.emitApp(ctx, EventBranchStarted, nil)
+	}
+	if b.special != nil {
+		b.run.deadline = b.active().Add(b.special.timeout)
+	}
+}
+
 // settle hands the end of a branch to the visit. It reports false for one that waits.
 func (v *visit) settle(b *branch, end ending, err error) (finished bool) {
-	switch end {
-	case endDone:
-		b.fate = fateCompleted
-	case endWaiting:
-		b.fate = fateWaiting
-	case endFailed:
-		b.fate = fateFailed
-	default:
-		b.fate = fateCancelled
-	}
-	if err != nil {
-		b.err = &BranchError{Path: b.path(), Key: b.key(), Index: b.node.Index, Err: err}
-	}
-	b.tell(v.ctx)
+	b.ends(v.ctx, end, err)
 	switch end {
 	case endWaiting:
 		v.waits(b)
@@ -263,6 +265,24 @@ func (v *visit) settle(b *branch, end ending, err error) (finished bool) {
 		b.forget()
 	}
 	return true
+}
+
+// ends tells of the branch that has come to an end, or waits.
+func (b *branch) ends(ctx context.Context, end ending, err error) {
+	switch end {
+	case endDone:
+		b.fate = fateCompleted
+	case endWaiting:
+		b.fate = fateWaiting
+	case endFailed:
+		b.fate = fateFailed
+	default:
+		b.fate = fateCancelled
+	}
+	if err != nil {
+		b.err = &BranchError{Path: b.path(), Key: b.key(), Index: b.node.Index, Err: err}
+	}
+	b.tell(ctx)
 }
 
 // tell emits the event of the branch's end.

@@ -213,6 +213,7 @@ func (a *App) settle(ctx context.Context, h *hooks) (more bool, err error) {
 
 // drive advances the root on a goroutine of its own, which runtime.Goexit may end and another one replace.
 func (a *App) drive(ctx context.Context, h *hooks) (end ending, err error) {
+	a.tree.top = a.run
 	end, err = onGoroutines(func(vanished bool) (ending, error) { return a.run.advance(ctx, h, vanished) })
 	a.run.release()
 	return end, err
@@ -224,25 +225,32 @@ func (a *App) finished(end ending, err error) *Outcome {
 	if end != endFatal {
 		a.commit()
 	}
-	out := &Outcome{Stop: stops[end], Action: r.last, Seq: r.seq, Err: err, State: a.State()}
-	if r.next != nil {
-		out.Next = r.next.action.name
-	}
+	out := r.outcome(end, err)
+	out.State = a.State()
 	for _, name := range slices.Sorted(maps.Keys(a.given)) {
 		if r.sources.events.has(name) && !r.kept.has(name) {
 			out.Unused = append(out.Unused, name)
 		}
 	}
 	out.Unused = append(out.Unused, a.tree.mail.unused()...)
-	switch {
-	case end == endWaiting:
-		out.Pending = r.pending
-	case end == endHalted && r.halted == "":
+	if end == endHalted && r.halted == "" {
 		out.Stop = StopHaltedAfter
 	}
 	a.mu.Lock()
 	a.outcome = out
 	a.mu.Unlock()
+	return out
+}
+
+// outcome says how the runner came back.
+func (r *runner) outcome(end ending, err error) *Outcome {
+	out := &Outcome{Stop: stops[end], Action: r.last, Seq: r.seq, Err: err, State: r.state()}
+	if r.next != nil {
+		out.Next = r.next.action.name
+	}
+	if end == endWaiting {
+		out.Pending = r.pending
+	}
 	return out
 }
 

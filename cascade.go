@@ -211,7 +211,7 @@ func (t *tree) branchesOf(base *env, of *planNode, root bool) (*env, error) {
 	}{
 		{"Options.Branches", t.branchesAt(root)},
 		{fmt.Sprintf("Options.At[%q]", of.action.name), t.at[of.action.name]},
-		{fmt.Sprintf("MapOptions.Branches of action %q", of.action.name), of.action.spec.par.opts.Branches},
+		{fmt.Sprintf("MapOptions.Branches of action %q", of.action.name), of.action.spec.cascade()},
 	} {
 		var err error
 		if e, err = t.overridden(e, o.c, false); err != nil {
@@ -219,6 +219,14 @@ func (t *tree) branchesOf(base *env, of *planNode, root bool) (*env, error) {
 		}
 	}
 	return e, nil
+}
+
+// cascade returns MapOptions.Branches; what an action spawns has none.
+func (s *spec) cascade() *Cascade {
+	if s.par == nil {
+		return nil
+	}
+	return s.par.opts.Branches
 }
 
 // branchesAt returns Options.Branches for the branches of the root; those below inherit it.
@@ -235,7 +243,7 @@ func (t *tree) cascades(p *plan) error {
 	errs := t.cascadesBelow(p, t.env, true, known, map[checked]bool{})
 	for _, name := range slices.Sorted(maps.Keys(t.at)) {
 		if !known[name] {
-			errs = append(errs, fmt.Errorf("Options.At[%q]: no parallel action has that name", name))
+			errs = append(errs, fmt.Errorf("Options.At[%q]: no action has that name", name))
 		}
 	}
 	return errors.Join(errs...)
@@ -256,10 +264,7 @@ func (t *tree) cascadesBelow(p *plan, base *env, root bool, known map[string]boo
 	done[what] = true
 	var errs []error
 	for _, n := range p.nodes {
-		if n.action.spec.par == nil {
-			continue
-		}
-		known[n.action.name] = true
+		known[n.action.name] = true // of a parallel action, or of one that may spawn
 		e, err := t.branchesOf(base, n, root)
 		if err != nil {
 			errs = append(errs, err)

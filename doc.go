@@ -75,6 +75,21 @@
 //
 // Leaving the loop pauses the application. A loop that is slow slows the branches, and stops the clocks of their Timeouts.
 //
+// # By hand
+//
+// Spawn starts an action or a graph beside the action that calls it, and returns a Handle at once. What it starts is a
+// branch of the running step with all that belongs to one, so two agents can race while a person decides, and none of
+// it needs a goroutine of the program's own or outlives the action:
+//
+//	hare, err := burdock.Spawn(ctx, "hare", small, window, nil)
+//	tortoise, err := burdock.Spawn(ctx, "tortoise", large, window, nil)
+//	select {
+//	case <-hare.Done():
+//	case <-tortoise.Done():
+//	}
+//
+// What is spawned is decided while the action runs, so neither NewGraph nor Graph.Hash know of it.
+//
 // # Guarantees
 //
 // Of running:
@@ -101,7 +116,8 @@
 //     timing.
 //   - A reduce that has returned wins over any failure that comes later.
 //   - A branch is known by where it stands and what it was given, never by its position alone: no result reaches
-//     another item when a list has changed.
+//     another item when a list has changed. The same goes for what an action spawns.
+//   - What an action has spawned has ended before its step is committed.
 //
 // Of saving:
 //

@@ -20,13 +20,15 @@ var (
 
 	// ErrPaused is the cause with which leaving Steps or Events early cancels what is running.
 	ErrPaused = errors.New("burdock: paused")
-	// ErrNotNeeded is the cause with which branches are cancelled after reduce has returned.
-	ErrNotNeeded = errors.New("burdock: reduce has returned")
+	// ErrNotNeeded is the cause with which branches are cancelled after reduce has returned, and what an action has
+	// spawned after the action has.
+	ErrNotNeeded = errors.New("burdock: nobody needs the branch any more")
 	// ErrSibling is the cause with which branches are cancelled after another one failed the visit.
 	ErrSibling = errors.New("burdock: another branch failed")
 	// ErrCancelled is the cause with which Cancel ends an application.
 	ErrCancelled = errors.New("burdock: cancelled by a message")
-	// ErrSuspended is what Results.Err returns when every unfinished branch waits for an input.
+	// ErrSuspended is what Results.Err returns when every unfinished branch waits for an input, and Handle.Wait when
+	// what was spawned does. An action that returns it while something that it has spawned waits is one that waits.
 	ErrSuspended = errors.New("burdock: every unfinished branch waits")
 	// ErrNoResult is what First returns when there was no branch at all.
 	ErrNoResult = errors.New("burdock: no branch completed")

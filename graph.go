@@ -115,7 +115,7 @@ func MustGraph(name string, parts ...Part) *Graph {
 
 // prepare arranges for the plan and the hash to be computed once, when they are asked for.
 func (g *Graph) prepare() {
-	g.plan = sync.OnceValues(func() (*plan, error) { return compile(g) })
+	g.plan = sync.OnceValues(func() (*plan, error) { return compile(g, inherited{}) })
 	g.hashed = sync.OnceValue(func() hashed { return hashGraph(g) })
 }
 

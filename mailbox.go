@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -184,20 +185,17 @@ func (m *mailbox) add(msg Message) {
 	m.some.Store(true)
 }
 
-// left returns the applications that messages are for which nobody has taken yet.
-func (m *mailbox) left() []string {
+// left returns what messages are for that nobody has taken yet.
+func (m *mailbox) left() []Ref {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var apps []string
-	for ref := range m.answers {
-		apps = append(apps, ref.App)
-	}
+	refs := slices.Collect(maps.Keys(m.answers))
 	for app := range m.cancels {
 		if m.running[app] == nil {
-			apps = append(apps, app)
+			refs = append(refs, Ref{App: app})
 		}
 	}
-	return apps
+	return refs
 }
 
 // unused returns the names of the inputs that InputFor gave and no step has taken.
@@ -235,14 +233,18 @@ func (t *tree) fetch(ctx context.Context) error {
 	if !t.mail.some.Load() {
 		return nil
 	}
-	for _, app := range t.mail.left() {
-		t.rouse(ctx, app)
+	for _, ref := range t.mail.left() {
+		t.rouse(ctx, ref)
 	}
 	return nil
 }
 
 // rouse runs the branch again that is suspended at an application, or at the nearest one above it.
-func (t *tree) rouse(ctx context.Context, app string) {
+func (t *tree) rouse(ctx context.Context, ref Ref) {
+	if t.resume(ref, func(*runner) {}) { // a spawned one, which takes the answer when its step begins
+		return
+	}
+	app := ref.App
 	for !t.mail.wake(app) && app != t.root {
 		cp, err := t.find(ctx, app)
 		if err != nil || cp.Parent.App == "" {

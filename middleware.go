@@ -76,7 +76,7 @@ func (a *attempt) wrapped(res *result) {
 				*res = result{err: &PanicError{Where: a.place(), Value: v, Stack: debug.Stack()}}
 			}
 			a.ctx, a.where = ctx, "a middleware" // whether its Timeout is over is asked of the attempt's own
-			a.leave()
+			a.leave(res)
 			err = res.err
 		}()
 		a.bare(res)

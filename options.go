@@ -24,13 +24,13 @@ type Options struct {
 	Cascade Cascade
 	// Branches is what the application's branches, and everything below, have instead of Cascade. Defaults to nothing.
 	Branches *Cascade
-	// At is what the branches of a parallel action, and everything below, have instead: by the name of the action, in
-	// whatever graph of the tree its node stands. Defaults to nothing.
+	// At is what the branches of a parallel action, or what an action spawns, and everything below, have instead: by the
+	// name of the action, in whatever graph of the tree its node stands. Defaults to nothing.
 	At map[string]*Cascade
 	// Durability says what an acknowledged step survives. Defaults to Durable.
 	Durability Durability
 	// MaxConcurrency bounds how many action functions run at one moment in the whole tree of branches. Reduce
-	// functions, routes and waiting for branches do not count. Defaults to no bound.
+	// functions, routes, waiting for branches and actions that have spawned something do not count. Defaults to no bound.
 	MaxConcurrency int
 	// MaxDepth bounds how deep branches nest: the application itself has depth 0, a branch of it 1, a branch of that 2, those of
 	// a Subgraph counted like others. A branch that is deeper fails with ErrTooDeep under the failure policy of its map: none

@@ -28,7 +28,8 @@ type plan struct {
 	inputList []*inputUse          // the same in order of declaration
 	bound     map[string]string    // inputs that are bound, by whom
 	boundType map[string]reflect.Type
-	open      []openName // references to graphs that are not around this one
+	open      []openName  // references to graphs that are not around this one
+	spawns    *spawnPlans // of what its actions spawn
 }
 
 // planNode is one node, ready to run.
@@ -167,7 +168,7 @@ func (f *family) compile(g *Graph, s *scope) *compiler {
 	}
 	inh := s.inherits
 	c.p = &plan{
-		graph: g, sch: newSchema(), inputs: map[string]*inputUse{}, bound: map[string]string{}, boundType: map[string]reflect.Type{},
+		graph: g, sch: newSchema(), spawns: &spawnPlans{}, inputs: map[string]*inputUse{}, bound: map[string]string{}, boundType: map[string]reflect.Type{},
 		customs:   append(slices.Clone(inh.customs), g.parts.codecs...),
 		sentinels: append(slices.Clone(inh.sentinels), g.parts.sentinels...),
 	}

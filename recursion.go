@@ -87,9 +87,9 @@ func (o openName) Error() string {
 }
 
 // compile turns a graph into a plan, or says everything that is wrong with it.
-func compile(g *Graph) (*plan, error) {
+func compile(g *Graph, inh inherited) (*plan, error) {
 	f := &family{}
-	c := f.compile(g, &scope{graph: g.whole()})
+	c := f.compile(g, &scope{graph: g.whole(), inherits: inh})
 	for i := 0; i < len(f.references); i++ { // a Fallback may add some
 		f.resolve(f.references[i])
 	}
@@ -170,14 +170,25 @@ func (g *Graph) whole() *Graph {
 // root returns the plan of a graph that an application is to run.
 func (g *Graph) root() (*plan, error) {
 	p, err := g.plan()
-	if err != nil || len(p.open) == 0 {
-		return p, err
+	if err == nil {
+		err = p.unresolved()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// unresolved says which references lead to graphs that are not around.
+func (p *plan) unresolved() error {
+	if len(p.open) == 0 {
+		return nil
 	}
 	var errs []error
 	for _, o := range p.open {
 		errs = append(errs, o)
 	}
-	return nil, fmt.Errorf("graph %q cannot be an application: %w", g.name, errors.Join(errs...))
+	return fmt.Errorf("graph %q cannot be an application: %w", p.graph.name, errors.Join(errs...))
 }
 
 // below yields all branches of the plan and those of their plans, each once.

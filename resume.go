@@ -198,6 +198,7 @@ func (r *runner) position(rec *record) error {
 	if r.next = r.plan.named(cp.Action); r.next == nil {
 		return r.noNode(cp.Action)
 	}
+	r.spawned = r.next.action.spec.par == nil && len(cp.Needs) == 0 // as far as its record can tell
 	r.recalled = cp.Inputs
 	if rec.handled != nil {
 		r.handles(rec.handled)
@@ -314,7 +315,6 @@ func (v *visit) match(n *fan.Node[branch]) error {
 	}
 	n.Found, n.Join = true, rec.last.Join
 	r.emitApp(v.ctx, EventRestored, func(e *Event) { e.Status, e.Join = b.fate.status(), n.Join })
-	b.forget()
 	return nil
 }
 
@@ -485,7 +485,7 @@ func (v *visit) cancelLeft(n *fan.Node[branch]) error {
 			return err
 		}
 	}
-	if r.next.action.spec.par == nil {
+	if r.next.action.spec.par == nil && !r.spawned {
 		return nil
 	}
 	return v.sweep(Ref{App: r.watched.id, Seq: r.seq + 1}, cancel)

@@ -173,6 +173,7 @@ func (r *runner) begun() error {
 
 // finish ends the step with what its attempt came to, and reports whether another step follows.
 func (r *runner) finish(res *result, h *hooks) (end ending, more bool, err error) {
+	r.reap(res)
 	r.cur.att.close()
 	r.release()
 	r.recalled = r.cur.inputs // should the step have to run again
@@ -319,7 +320,7 @@ func (r *runner) failed(status Status, res *result, h *hooks) (ending, bool, err
 // unneeded returns the record of a failed step, and those of its unfinished branches if an error route has left them
 // behind for good.
 func (r *runner) unneeded(cp Checkpoint) ([]Checkpoint, error) {
-	if r.cur.node.action.spec.par == nil || cp.Next == "" {
+	if r.cur.node.action.spec.par == nil && !r.spawned || cp.Next == "" {
 		return []Checkpoint{cp}, nil
 	}
 	why := newFailure(r.wrap(ErrSibling), cp.Action, cp.Seq, cp.Attempt, r.plan.sentinels)
@@ -361,7 +362,7 @@ func (r *runner) join(final bool) int64 {
 	if !final || r.branch == nil || !r.observed() {
 		return 0
 	}
-	return r.visit.fan.Joined(r.branch.node)
+	return r.visit.joined(r.branch.node)
 }
 
 // move makes the ended step the last one.
@@ -369,7 +370,7 @@ func (r *runner) move(to *planNode) {
 	r.seq++
 	r.last, r.next = r.cur.node.action.name, to
 	r.attempt, r.status, r.halted, r.rerun = 0, "", "", false
-	r.recalled, r.kept, r.revisit, r.spent, r.messages = nil, nil, false, 0, nil
+	r.recalled, r.kept, r.revisit, r.spawned, r.spent, r.messages = nil, nil, false, false, 0, nil
 }
 
 // follow decides whether the run goes on to the next step.

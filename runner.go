@@ -59,6 +59,7 @@ type course struct {
 	retryAt  time.Time     // no attempt of it begins before this moment
 	deadline time.Time     // of a branch whose task has a Timeout
 	revisit  bool          // the step after seq may have recorded branches
+	spawned  bool          // its action has spawned some, or may have
 	pending  []Pending
 
 	holds   bool                            // a token
@@ -177,6 +178,7 @@ type attempt struct {
 	number  int
 	entered *stepContext // what the function was given, unless the attempt is apart
 	ended   bool         // the engine has closed it
+	reaped  bool         // what the function has spawned is ended
 	apart   *meeting     // with Options.Grace: where the function's goroutine and the engine's meet
 	where   string       // which function runs, for a PanicError
 	asked   *Condition   // the one that is asked, once the function has returned
@@ -202,18 +204,18 @@ func (a *attempt) close() {
 	if a.apart != nil {
 		a.apart.closed.Store(true)
 	}
-	if c := a.step(); c != nil {
+	if c := a.step(); c != nil && !c.over.Load() {
 		c.over.Store(true)
 	}
 }
 
 // leave ends one call of the attempt's function: a middleware may make another.
-func (a *attempt) leave() {
+func (a *attempt) leave(res *result) {
 	c := a.step()
 	if c == nil {
 		return
 	}
-	c.over.Store(true)
+	a.reap(res)
 	if t := a.run.tree; t.lent(c) {
 		t.tokens <- struct{}{}
 	}

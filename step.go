@@ -116,7 +116,7 @@ func (r *runner) start(ctx context.Context) {
 	}
 	att.apart, att.ctx, att.run, att.node, att.args = apart, ctx, r, n, r.cur.given.args
 	att.state.sch, att.state.vals, att.seq, att.number = r.sch, r.vals, r.seq+1, r.attempt
-	att.entered, att.ended, att.where, att.asked = nil, false, "", nil
+	att.entered, att.ended, att.reaped, att.where, att.asked = nil, false, false, "", nil
 	r.cur.att, r.cur.ctx, r.cur.cancel = att, ctx, nil
 	r.cur.matching, r.cur.unrouted, r.halted = nil, false, ""
 	if d := r.bound(n); d > 0 {

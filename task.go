@@ -119,7 +119,7 @@ func (b *branch) equip() (err error) {
 		base = &by
 	}
 	if s.env, err = v.run.tree.overridden(base, s.cascade, false); err != nil {
-		return fmt.Errorf("task %.40q: Task.Cascade: %w", b.named, err)
+		return fmt.Errorf("%s: its Cascade: %w", b.called(), err)
 	}
 	b.special = &s
 	if l := s.env.ledger; l != nil && l != v.env.ledger {

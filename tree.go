@@ -25,7 +25,9 @@ type tree struct {
 	config    values
 	tokens    chan struct{} // one slot per action function that may run; nil: no bound
 	lenders   lenders
-	hub       hub          // of those who read events
+	hub       hub // of those who read events
+	nurseries nurseries
+	top       *runner      // of the application itself, while a call runs
 	dropped   atomic.Int64 // events that the tracker refused
 
 	stopped atomic.Bool // fatal is set: asked after every step, so not under a lock that all branches share

@@ -54,7 +54,8 @@ type visit struct {
 	restored bool                   // branches may run
 	puller   atomic.Pointer[holder] // of the token that a pull is done with
 
-	over atomic.Bool // reduce has returned
+	over  atomic.Bool  // reduce has returned
+	joins atomic.Int64 // the last join number of a visit without a fan: of what an action spawns
 
 	mu      sync.Mutex
 	fails   []failedBranch
@@ -199,6 +200,7 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 		return false, v.fault("", fmt.Errorf("its sequence yields more than MaxBranches (%d) branches", v.par.opts.MaxBranches))
 	}
 	b := &n.B
+	b.plan = v.node.branches[t.run]
 	if err := b.init(v, n, t); err != nil {
 		return false, v.fault("", err)
 	}
@@ -213,6 +215,9 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 	}
 	if err := v.match(n); err != nil {
 		return false, err
+	}
+	if n.Found {
+		b.forget()
 	}
 	return true, nil
 }
@@ -281,13 +286,13 @@ func (v *visit) unique(b *branch) error {
 func (v *visit) named(b *branch) error {
 	id := b.special.id
 	if why := badID(id); why != "" {
-		return fmt.Errorf("task %.40q: its ID %s", b.key(), why)
+		return fmt.Errorf("%s: its ID %s", b.called(), why)
 	}
 	if v.ids == nil {
 		v.ids = map[string]struct{}{}
 	}
 	if _, twice := v.ids[id]; twice {
-		return fmt.Errorf("task %.40q: two tasks have the ID %q", b.key(), id)
+		return fmt.Errorf("%s: another one has the ID %q too", b.called(), id)
 	}
 	v.ids[id] = struct{}{}
 	if !b.records() {
@@ -300,11 +305,20 @@ func (v *visit) named(b *branch) error {
 	case err != nil:
 		return err
 	case cp.Parent != Ref{App: v.id, Seq: v.seq}:
-		return fmt.Errorf("task %.40q: its ID %q is that of %s; an ID is unique in the store", b.key(), id, cp.Path)
+		return fmt.Errorf("%s: its ID %q is that of %s; an ID is unique in the store", b.called(), id, cp.Path)
 	case cp.Fingerprint != b.watched.print || cp.Task != b.plan.name || cp.Key != b.key():
-		return fmt.Errorf("task %.40q: its ID %q was recorded with another State, Given or key; give it another ID", b.key(), id)
+		return fmt.Errorf("%s: its ID %q was recorded with another State, Given or key; give it another ID", b.called(), id)
 	}
 	return nil
+}
+
+// joined gives a branch that ends its place among the results.
+func (v *visit) joined(n *fan.Node[branch]) int64 {
+	if v.fan == nil {
+		n.Join = v.joins.Add(1)
+		return n.Join
+	}
+	return v.fan.Joined(n)
 }
 
 // A failedBranch is what a MapError will say of a branch.
@@ -629,7 +643,7 @@ func (r *runner) source(use *inputUse) string {
 			return r.recalled[i].Source
 		}
 	}
-	begun := r.revisit && r.next.action.spec.par != nil
+	begun := r.revisit && (r.next.action.spec.par != nil || r.spawned)
 	if begun && (!use.optional || r.status == StatusRunning || r.status == StatusWaiting) {
 		return sourceAnswer
 	}
