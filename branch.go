@@ -55,6 +55,9 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	b.node, b.in, b.named, b.special = n, t.sub, t.key, t.special
 	b.plan = v.node.branches[t.run]
 	b.tree, b.visit, b.branch = v.run.tree, v, b
+	if err := b.equip(); err != nil {
+		return err
+	}
 	r := runners.Get().(*runner)
 	r.opening.around = v.run.vals
 	if err := b.begin(&r.opening); err != nil {
@@ -62,7 +65,7 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	}
 	r.opening.around = nil
 	b.run = r
-	r.member, r.plan, r.next = &b.member, b.plan.plan, b.plan.plan.start
+	r.member, r.has, r.plan, r.next = &b.member, b.env(), b.plan.plan, b.plan.plan.start
 	r.sch, r.vals, r.sources = r.opening.sch, r.opening.vals, *r.opening.inputs
 	if len(b.plan.keys) > 0 || v.par.kind == "map_tasks" {
 		return b.initKey(t)
@@ -185,9 +188,43 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 	if b.special != nil && !vanished {
 		r.deadline = time.Now().Add(b.special.timeout)
 	}
-	end, err := r.advance(v.ctx, nil, vanished)
+	ctx := v.ctx
+	inbox := r.has.inbox
+	if inbox {
+		ctx = b.cancellable(ctx, vanished)
+	}
+	end, err := v.advance(ctx, b, vanished)
 	r.release()
+	if inbox {
+		b.watched.cancel(nil)
+		r.tree.mail.end(b.watched.id)
+	}
 	return v.settle(b, end, err)
+}
+
+// advance runs the branch to where it stops: here, or where its executor says. A branch that cannot begin, as its
+// task says or since it is too deep, or that has ended in an earlier process, needs none.
+func (v *visit) advance(ctx context.Context, b *branch, vanished bool) (ending, error) {
+	r := b.run
+	switch ex := r.has.executor; {
+	case r.next == nil:
+		return endDone, v.stamp(ctx, b)
+	case ex == nil || vanished || b.special != nil && b.special.err != nil || b.tooDeep():
+		return r.advance(ctx, nil, vanished)
+	default:
+		return v.handOver(ctx, b, ex)
+	}
+}
+
+// cancellable returns the context of a branch that a message may cancel alone.
+func (b *branch) cancellable(ctx context.Context, vanished bool) context.Context {
+	w := b.watched
+	if vanished {
+		return w.ctx
+	}
+	w.ctx, w.cancel = context.WithCancelCause(ctx)
+	b.tree.mail.run(w.id, w.cancel)
+	return w.ctx
 }
 
 // settle hands the end of a branch to the visit. It reports false for one that waits.
@@ -214,8 +251,11 @@ func (v *visit) settle(b *branch, end ending, err error) (finished bool) {
 		v.failed(b)
 	case endFatal:
 		v.fan.Stop(err)
-	default:
-		if b.fate == fateCancelled {
+	case endCancelled:
+		if v.ctx.Err() == nil && b.run.cancelled() { // somebody has cancelled it alone
+			b.tree.mail.forget(b.watched.id)
+			v.failed(b)
+		} else {
 			v.interrupted()
 		}
 	}

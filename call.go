@@ -112,7 +112,8 @@ func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) boo
 	}
 	h, err := a.graph.hooks(&o)
 	events, inputErr := a.run.plan.check("Run", o.given...)
-	if err := errors.Join(err, inputErr); err != nil {
+	answers, answerErr := a.answers(o.answers)
+	if err := errors.Join(err, inputErr, answerErr); err != nil {
 		return nil, err
 	}
 	h.stepped, h.committed = stepped, a.commit
@@ -130,6 +131,11 @@ func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) boo
 			err = errors.Join(err, failed)
 		}
 	}()
+	a.tree.mail.reset()
+	for ref, answer := range answers {
+		a.tree.mail.put(ref, answer)
+	}
+	a.tree.mail.run(a.tree.root, cancel)
 	return a.conduct(ctx, events, h)
 }
 
@@ -141,9 +147,10 @@ func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, e
 	if err := a.tree.flush(ctx); err != nil {
 		return a.finished(endFatal, err), err
 	}
-	if err := errors.Join(a.takeOver(ctx), a.rewrite(ctx)); err != nil {
+	if err := errors.Join(a.takeOver(ctx), a.rewrite(ctx), a.tree.fetch(ctx)); err != nil {
 		return a.finished(endFatal, err), err
 	}
+	defer a.tree.watch(ctx)()
 	switch more, err := a.settle(ctx, h); {
 	case err != nil:
 		return a.finished(endFatal, err), err
@@ -193,22 +200,7 @@ func (a *App) settle(ctx context.Context, h *hooks) (more bool, err error) {
 
 // drive advances the root on a goroutine of its own, which runtime.Goexit may end and another one replace.
 func (a *App) drive(ctx context.Context, h *hooks) (end ending, err error) {
-	done := make(chan struct{})
-	var host func(vanished bool)
-	host = func(vanished bool) {
-		returned := false
-		defer func() {
-			if returned {
-				close(done)
-			} else {
-				go host(true)
-			}
-		}()
-		end, err = a.run.advance(ctx, h, vanished)
-		returned = true
-	}
-	go host(false)
-	<-done
+	end, err = onGoroutines(func(vanished bool) (ending, error) { return a.run.advance(ctx, h, vanished) })
 	a.run.release()
 	return end, err
 }
@@ -228,6 +220,7 @@ func (a *App) finished(end ending, err error) *Outcome {
 			out.Unused = append(out.Unused, name)
 		}
 	}
+	out.Unused = append(out.Unused, a.tree.mail.unused()...)
 	switch {
 	case end == endWaiting:
 		out.Pending = r.pending
@@ -248,35 +241,16 @@ var stops = map[ending]Stop{
 // claim takes the right to advance the application, and reads it again if somebody else has advanced it since.
 func (a *App) claim(ctx context.Context, cancel context.CancelCauseFunc) (release func() error, err error) {
 	t := a.tree
-	if t.store == nil {
-		t.begin(Fence{}, cancel)
-		return func() error { return nil }, nil
+	t.begin(cancel)
+	release = func() error { return t.release(ctx) }
+	l := t.env.ledger
+	if l == nil {
+		return release, nil
 	}
-	claim, err := t.store.Claim(ctx, t.root)
-	if err != nil {
-		return nil, &StoreError{Op: "claim", App: t.root, Err: err}
+	if err := l.take(ctx); err != nil {
+		return nil, err
 	}
-	fence := claim.Fence()
-	t.begin(fence, cancel)
-	over := make(chan struct{})
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-claim.Lost():
-			t.fail(fmt.Errorf("application %q: its claim was lost: %w", t.root, ErrConflict))
-		case <-over:
-		}
-	}()
-	release = func() error {
-		close(over)
-		<-watched
-		if err := claim.Release(context.WithoutCancel(ctx)); err != nil {
-			return &StoreError{Op: "release", App: t.root, Err: err}
-		}
-		return nil
-	}
-	if err := a.follow(ctx, fence.Epoch); err != nil {
+	if err := a.follow(ctx, l.fence.Epoch); err != nil {
 		return nil, errors.Join(err, release())
 	}
 	return release, nil

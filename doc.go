@@ -101,6 +101,6 @@
 // # Where things are
 //
 // Package record has the stored form of checkpoints and events. Stores are in store/memstore, store/sqlitestore and
-// store/pgstore, and store/storetest checks a new one; trackers are in track/slogtrack and track/progress. The command burdock lists and
-// shows what is stored.
+// store/pgstore, and store/storetest checks a new one; trackers are in track/slogtrack and track/progress. Package
+// burdocktest is for tests of actions and graphs. The command burdock lists and shows what is stored.
 package burdock

@@ -7,7 +7,7 @@ import (
 )
 
 // listens reports whether anybody is told of events. Without a listener no event is built.
-func (m *member) listens() bool { return m.tree.tracker != nil }
+func (m *member) listens() bool { return m.env().tracker != nil }
 
 // event returns an event of the current step, to be completed by the caller.
 func (r *runner) event(kind EventKind) Event {
@@ -29,12 +29,14 @@ func (m *member) anyEvent(kind EventKind) Event {
 	if b := m.branch; b != nil {
 		e.Parent = Ref{App: m.visit.of.identity(), Seq: m.visit.seq}
 		e.Task, e.Key, e.Index = b.plan.name, b.key(), b.node.Index
+	} else if g := m.tree.guest; g != nil {
+		e.Parent, e.Task, e.Key, e.Index = g.Parent, g.Task, string(g.Key), g.Index
 	}
 	return e
 }
 
 // track hands an event to the tracker. Its failure changes nothing: it is counted and logged.
-func (m *member) track(ctx context.Context, e Event) { m.tell(ctx, m.tree.tracker, e) }
+func (m *member) track(ctx context.Context, e Event) { m.tell(ctx, m.env().tracker, e) }
 
 func (m *member) tell(ctx context.Context, t Tracker, e Event) {
 	if t == nil {
@@ -101,4 +103,12 @@ func (r *runner) emitApp(ctx context.Context, kind EventKind, edit func(*Event))
 		edit(&e)
 	}
 	r.track(ctx, e)
+}
+
+// told tells of events whose checkpoint is committed: to all, or only to those who are not the journal itself.
+func (r *runner) told(ctx context.Context, events []Event) {
+	to := r.env().others
+	for _, e := range events {
+		r.tell(ctx, to, e)
+	}
 }

@@ -24,6 +24,8 @@ var (
 	ErrNotNeeded = errors.New("burdock: reduce has returned")
 	// ErrSibling is the cause with which branches are cancelled after another one failed the visit.
 	ErrSibling = errors.New("burdock: another branch failed")
+	// ErrCancelled is the cause with which Cancel ends an application.
+	ErrCancelled = errors.New("burdock: cancelled by a message")
 	// ErrSuspended is what Results.Err returns when every unfinished branch waits for an input.
 	ErrSuspended = errors.New("burdock: every unfinished branch waits")
 	// ErrNoResult is what First returns when there was no branch at all.

@@ -14,14 +14,15 @@ import (
 // A Graph is a state machine: nodes, each an action with the routes that follow it. It is an immutable value, made by
 // NewGraph, and may serve any number of applications at once.
 type Graph struct {
-	name   string
-	parts  graphParts
-	start  string
-	exits  map[string]bool // Until: the graph ends after these
-	plan   func() (*plan, error)
-	hashed func() hashed
-	err    error  // of From, Until and Replace, reported by whoever uses the graph
-	plain  *Graph // of one with a Fallback: without it
+	name     string
+	parts    graphParts
+	start    string
+	exits    map[string]bool // Until: the graph ends after these
+	plan     func() (*plan, error)
+	hashed   func() hashed
+	executor Executor // of On
+	err      error    // of From, Until and Replace, reported by whoever uses the graph
+	plain    *Graph   // of one with a Fallback: without it
 }
 
 // graphParts is what NewGraph was given, sorted.
@@ -140,8 +141,19 @@ func (g *Graph) node(name string) *nodePart {
 
 // changed returns a copy with its own plan.
 func (g *Graph) changed() *Graph {
-	c := &Graph{name: g.name, parts: g.parts, start: g.start, exits: g.exits, err: g.err}
+	c := &Graph{name: g.name, parts: g.parts, start: g.start, exits: g.exits, executor: g.executor, err: g.err}
 	c.prepare()
+	return c
+}
+
+// On returns a copy of the graph whose branches run where ex says, and what is below them too. It holds where the graph
+// is a branch, and overrides what a map or the application says; Task.Cascade overrides it. Hash does not change.
+func (g *Graph) On(ex Executor) *Graph {
+	c := g.changed()
+	c.executor = ex
+	if ex == nil {
+		c.err = errors.Join(c.err, fmt.Errorf("graph %q: On: a nil Executor; Local runs branches in this process", g.name))
+	}
 	return c
 }
 

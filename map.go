@@ -43,6 +43,9 @@ type MapOptions struct {
 	// route takes the failure. It may read the input "failure". A branch whose Fallback returns has completed. It is not
 	// asked after a cancellation. Defaults to none.
 	Fallback *Action
+	// Branches is what the branches, and everything below, have instead of what the application around them has.
+	// Defaults to nothing.
+	Branches *Cascade
 }
 
 // A Limiter says when the next branch may begin. Wait returns nil then, and an error when ctx has ended or no moment

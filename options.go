@@ -22,6 +22,11 @@ type Options struct {
 	Given Inputs
 	// Cascade is where steps are saved and who is told of them; branches inherit it.
 	Cascade Cascade
+	// Branches is what the application's branches, and everything below, have instead of Cascade. Defaults to nothing.
+	Branches *Cascade
+	// At is what the branches of a parallel action, and everything below, have instead: by the name of the action, in
+	// whatever graph of the tree its node stands. Defaults to nothing.
+	At map[string]*Cascade
 	// Durability says what an acknowledged step survives. Defaults to Durable.
 	Durability Durability
 	// MaxConcurrency bounds how many action functions run at one moment in the whole tree of branches. Reduce
@@ -45,21 +50,6 @@ type Options struct {
 	Migrate func(ctx context.Context, m *Migration) error
 	// Logger is told of events that the tracker refused. Defaults to slog.Default().
 	Logger *slog.Logger
-}
-
-// A Cascade is what an application and all its branches share.
-type Cascade struct {
-	// Store keeps checkpoints. Nil: nothing is saved, and nothing can be resumed.
-	Store Store
-	// RestoreFrom is where Resume, Open and Fork also look for the application, or the origin, if Store does not have it.
-	// With the first claim its records are copied into Store, the application's own last, so that a copy
-	// that was interrupted begins again; nothing there is changed. Nobody should go on with the application there, as
-	// no claim is taken of it. Nil: nowhere.
-	RestoreFrom Store
-	// Tracker is told of events. Nil: no event is built.
-	Tracker Tracker
-	// Middleware wraps each attempt of each step, the first outermost. Defaults to none.
-	Middleware []Middleware
 }
 
 // check reports everything that is wrong with the options.
@@ -91,9 +81,10 @@ type RunOption interface {
 }
 
 type runOptions struct {
-	given  []Inputs
-	before []Selector
-	after  []Selector
+	given   []Inputs
+	answers []inputFor
+	before  []Selector
+	after   []Selector
 }
 
 type haltOption struct {

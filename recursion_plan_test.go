@@ -64,7 +64,9 @@ func outerAndInner(weigh *burdock.Action) *burdock.Graph {
 func TestInputsNeededDeepInsideARecursion(t *testing.T) {
 	t.Run("an action", func(t *testing.T) { inputsDeepInside(t, outerAndInner(weigh)) })
 	leaf := burdock.MustGraph("leaf", burdock.Node(weigh))
-	t.Run("an action of a branch", func(t *testing.T) { inputsDeepInside(t, outerAndInner(burdock.Subgraph[numbers, total]("weigh", leaf))) })
+	t.Run("an action of a branch", func(t *testing.T) {
+		inputsDeepInside(t, outerAndInner(burdock.Subgraph[numbers, total]("weigh", leaf)))
+	})
 }
 
 func inputsDeepInside(t *testing.T, g *burdock.Graph) {
@@ -89,6 +91,17 @@ func inputsDeepInside(t *testing.T, g *burdock.Graph) {
 
 		o.ID = "event"
 		want(newApp(t, g, o), burdock.Input("unit", 10))
+		if store != nil { // the step that fans out is recorded with what it was given
+			cp, err := store.Load(t.Context(), burdock.Ref{App: "event", Seq: 2})
+			if err != nil || len(cp.Inputs) != 1 || cp.Inputs[0].Name != "unit" {
+				t.Errorf("got inputs %+v, %v", cp.Inputs, err)
+			}
+			for _, inner := range branchRecords(t, store, cp.Ref()) {
+				if len(inner.Inputs) != 1 {
+					t.Errorf("%s: got inputs %+v", inner.Path, inner.Inputs)
+				}
+			}
+		}
 		o.ID, o.Given = "configuration", burdock.Input("unit", 10)
 		want(newApp(t, g, o))
 		o.Given = burdock.Input("unity", 10)
@@ -179,7 +192,7 @@ func TestATaskRunsTheGraphAroundIt(t *testing.T) {
 // A reference is to the whole graph: From and Until say where an application begins and ends, and what Replace replaces is
 // replaced everywhere.
 func TestAReferenceIsToTheWholeGraph(t *testing.T) {
-	a := &adding{cut: halves}
+	a := &adding{cut: inHalves}
 	g := a.graph()
 	wantTotal(t, newApp(t, g.From(burdock.ByName("split")), starting(upTo(4))), 4)
 	wantTotal(t, newApp(t, g.From(burdock.ByName("split")).Until(burdock.ByName("split")), starting(upTo(4))), 4)
@@ -193,7 +206,7 @@ func TestAReferenceIsToTheWholeGraph(t *testing.T) {
 // P9: a branch that runs the graph around it is forked like the root, of which it has the graph.
 func TestABranchOfARecursionIsForked(t *testing.T) {
 	s := memory()
-	a := &adding{cut: halves}
+	a := &adding{cut: inHalves}
 	wantTotal(t, newApp(t, a.graph(), stored(s, upTo(8))), 8)
 	for _, cp := range branchRecords(t, s, burdock.Ref{App: "app", Seq: 2}) {
 		o := stored(s, nil)
@@ -208,7 +221,7 @@ func TestABranchOfARecursionIsForked(t *testing.T) {
 
 // The root of a recursion halts, its branches do not, and a node of the one is no node of the other to hooks (R6).
 func TestHaltsDoNotReachIntoARecursion(t *testing.T) {
-	a := &adding{cut: halves}
+	a := &adding{cut: inHalves}
 	app := newApp(t, a.graph(), starting(upTo(4)))
 	runTo(t, app, burdock.StopHaltedBefore, burdock.HaltBefore(burdock.ByName("split")))
 	runTo(t, app, burdock.StopHaltedAfter, burdock.HaltAfter(burdock.ByName("split")))
@@ -288,7 +301,7 @@ func TestWhatHasChangedInARecursion(t *testing.T) {
 // A drawing of a recursion ends where it begins again.
 func TestMermaidOfARecursion(t *testing.T) {
 	fall := burdock.Func("fall", func(context.Context, numbers) (total, error) { return total{}, nil })
-	a := &adding{cut: halves, opts: &burdock.MapOptions{Fallback: fall}}
+	a := &adding{cut: inHalves, opts: &burdock.MapOptions{Fallback: fall}}
 	want := `flowchart TD
     start(["start"])
     n1["look"]

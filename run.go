@@ -71,6 +71,9 @@ func (r *runner) prepare(ctx context.Context) (ending, error) {
 		return r.interrupted(ctx)
 	}
 	r.cur.node, r.cur.given, r.cur.inputs = r.next, gathered{}, nil
+	if r.tree.mail.some.Load() {
+		r.collectAnswer()
+	}
 	if len(r.next.inputs) > 0 || len(r.next.inner) > 0 {
 		r.cur.given = r.gather(r.next)
 	}
@@ -123,9 +126,12 @@ func (r *runner) interrupted(ctx context.Context) (ending, error) {
 		return endFatal, err
 	}
 	err := r.wrap(context.Cause(ctx))
-	if r.spent > 0 && r.records() && r.cur.node == r.next {
+	asked := r.cancelled()
+	if (asked || r.spent > 0 && r.cur.node == r.next) && r.records() {
+		r.cur.node = r.next
 		cp := r.checkpoint(StatusCancelled)
 		cp.RetryAt, cp.Error = r.retryAt, newFailure(err, r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels)
+		cp.Join = r.join(asked)
 		if err := r.commit(ctx, nil, cp); err != nil {
 			return endFatal, err
 		}
@@ -274,7 +280,7 @@ func (r *runner) failed(status Status, res *result, h *hooks) (ending, bool, err
 	}
 	failure := newFailure(err, n.action.name, r.seq+1, r.attempt, r.plan.sentinels)
 	var join int64
-	if status == StatusFailed {
+	if status == StatusFailed || r.cancelled() {
 		join = r.join(to == nil)
 	}
 	ended := r.endEvent(status, err, to)
@@ -318,7 +324,11 @@ func (r *runner) unneeded(cp Checkpoint) ([]Checkpoint, error) {
 	}
 	why := newFailure(r.wrap(ErrSibling), cp.Action, cp.Seq, cp.Attempt, r.plan.sentinels)
 	swept, err := r.tree.unfinishedBelow(r.cur.ctx, cp.Ref(), cancelling(why))
-	return append(swept, cp), err
+	if err != nil {
+		return nil, err
+	}
+	own, err := r.elsewhere(r.cur.ctx, swept)
+	return append(own, cp), err
 }
 
 // divert moves the position to the handler of a failed step; without one the step is the next one again.
@@ -359,7 +369,7 @@ func (r *runner) move(to *planNode) {
 	r.seq++
 	r.last, r.next = r.cur.node.action.name, to
 	r.attempt, r.status, r.halted, r.rerun = 0, "", "", false
-	r.recalled, r.kept, r.revisit, r.spent = nil, nil, false, 0
+	r.recalled, r.kept, r.revisit, r.spent, r.messages = nil, nil, false, 0, nil
 }
 
 // follow decides whether the run goes on to the next step.

@@ -34,6 +34,7 @@ type runner struct {
 type course struct {
 	*member
 
+	has     *env // the member's, looked up once
 	plan    *plan
 	sch     *schema
 	vals    []slot // never written to once shared
@@ -47,6 +48,7 @@ type course struct {
 	sources sources
 	halted  string // the node before which the last call halted
 
+	messages []string      // of the Inbox, that the step after seq has used
 	recalled []InputRecord // the events that the step after seq was recorded with
 	kept     values        // the events that the step after seq was given in this process and did not use up
 	origin   Ref           // of a fork
@@ -88,6 +90,9 @@ type watched struct {
 	began  int64        // of a branch, in nanoseconds since 1970, if it is tracked
 	events atomic.Int64 // of the last attempt
 	spans  atomic.Int64 // of the last attempt
+
+	ctx    context.Context //nolint:containedctx // of a branch that messages may cancel; it lives as long as the branch runs
+	cancel context.CancelCauseFunc
 }
 
 // current is the step that is being run.
@@ -118,17 +123,33 @@ const (
 	endFatal // the tree was stopped
 )
 
+// env returns what the application has. It hides the member's, which has to look for it: this is asked several times
+// in each step.
+func (r *runner) env() *env { return r.has }
+
+// records reports whether the application is saved.
+func (r *runner) records() bool { return r.has.ledger != nil }
+
+// listens reports whether anybody is told of events.
+func (r *runner) listens() bool { return r.has.tracker != nil }
+
+// observed reports whether steps are recorded or told of.
+func (r *runner) observed() bool { return r.has.observed() }
+
 // state returns the current state.
 func (r *runner) state() State { return State{sch: r.sch, vals: r.vals} }
 
 // records reports whether the application is saved.
-func (m *member) records() bool { return m.tree.store != nil }
+func (m *member) records() bool { return m.env().ledger != nil }
 
 // observed reports whether steps are recorded or told of.
 func (m *member) observed() bool { return m.records() || m.listens() }
 
 func (m *member) branchKey() string {
 	if m.branch == nil {
+		if g := m.tree.guest; g != nil {
+			return string(g.Key)
+		}
 		return ""
 	}
 	return m.branch.key()
@@ -136,6 +157,9 @@ func (m *member) branchKey() string {
 
 func (m *member) branchIndex() int64 {
 	if m.branch == nil {
+		if g := m.tree.guest; g != nil {
+			return g.Index
+		}
 		return 0
 	}
 	return m.branch.node.Index

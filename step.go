@@ -58,7 +58,7 @@ func (a *attempt) try(res *result) {
 
 // call runs the function, inside of the middleware if there is any, and applies what it wrote.
 func (a *attempt) call(res *result) {
-	if len(a.run.tree.middleware) > 0 {
+	if len(a.run.env().middleware) > 0 {
 		a.wrapped(res)
 		return
 	}
@@ -76,7 +76,7 @@ func (a *attempt) bare(res *result) {
 	}
 	out, err := s.call(a)
 	if res.err = err; err == nil {
-		if a.node.last && !a.run.records() && len(a.run.tree.middleware) == 0 {
+		if a.node.last && a.run.branch != nil && !a.run.records() && len(a.run.env().middleware) == 0 {
 			a.deliver(out, res)
 			return
 		}

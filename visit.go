@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"maps"
 	"reflect"
 	"runtime/debug"
 	"slices"
@@ -37,6 +38,7 @@ type visit struct {
 	fan    *fan.Fan[branch]
 	next   func() (task, error, bool)
 	stop   func()
+	env    *env          // of the branches
 	given  sources       // the inputs that branches begin with
 	inputs []InputRecord // what the step is recorded with
 	rerun  bool          // failed branches run again: an earlier attempt was recorded as failed or cancelled
@@ -47,7 +49,7 @@ type visit struct {
 	keys     map[[2]uint64]struct{}
 	ids      map[string]struct{}    // that tasks have given
 	recorded map[string]*record     // that the sequence has not yielded yet
-	marks    []Checkpoint           // that matching has changed and nobody has saved yet
+	marks    []mark                 // that matching has changed and nobody has saved yet
 	beyond   int64                  // the join number of the first failure that the policy did not hand to reduce
 	restored bool                   // branches may run
 	puller   atomic.Pointer[holder] // of the token that a pull is done with
@@ -56,7 +58,7 @@ type visit struct {
 
 	mu      sync.Mutex
 	fails   []failedBranch
-	pending []Pending
+	pending map[*branch][]Pending
 }
 
 // visit runs a parallel action.
@@ -66,7 +68,10 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	v := &visit{run: a.run, of: a.run.member, node: a.node, seq: a.seq, par: par, depth: a.run.depth() + 1, rerun: a.run.rerun}
 	v.ctx, v.cancel = context.WithCancelCause(ctx)
 	v.given, v.inputs = a.run.sources, a.run.cur.inputs
-	if a.run.records() || a.run.listens() {
+	if err := v.equip(); err != nil {
+		return reflect.Value{}, err
+	}
+	if a.run.observed() || v.env.observed() {
 		v.id = a.run.identity()
 	}
 	v.fan = fan.New(v.config())
@@ -82,6 +87,18 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	a.where = "reduce"
 	out, err := v.reduce(reduce)
 	return v.end(out, err)
+}
+
+// equip finds out what the branches have, and claims the root in their store if that is not the step's own.
+func (v *visit) equip() (err error) {
+	own := v.run.env()
+	if v.env, err = v.run.tree.branchesOf(own, v.node, v.run.branch == nil && v.run.tree.guest == nil); err != nil {
+		return err // New has found all of these; a graph may still be used in another place
+	}
+	if l := v.env.ledger; l != nil && l != own.ledger {
+		return l.claimed(v.ctx)
+	}
+	return nil
 }
 
 // pulling is the context of the sequence.
@@ -268,7 +285,7 @@ func (v *visit) named(b *branch) error {
 	if !b.records() {
 		return nil
 	}
-	cp, err := v.run.tree.latest(v.ctx, id)
+	cp, err := b.env().ledger.latest(v.ctx, id)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil
@@ -389,7 +406,7 @@ func (v *visit) end(out reflect.Value, err error) (reflect.Value, error) {
 	case errors.Is(cause, ErrNotNeeded):
 		return out, err
 	case errors.Is(cause, ErrSuspended) && !isBroken(err):
-		v.run.pending = v.pending
+		v.run.pending = v.pendings()
 		return out, errWaiting
 	case errors.Is(cause, ErrSibling):
 		cause = v.mapError()
@@ -448,13 +465,13 @@ func (v *visit) tidy(drained bool) error {
 			n.B.fate = fateCancelled
 			n.B.tell(v.ctx)
 		}
-		if v.run.records() && n.B.fate == fateCancelled {
+		if n.B.records() && n.B.fate == fateCancelled {
 			if err := v.cancelLeft(n); err != nil {
 				return err
 			}
 		}
 	}
-	if !v.run.records() {
+	if v.env.ledger == nil && len(v.marks) == 0 {
 		return nil
 	}
 	return v.remark(drained)
@@ -463,12 +480,55 @@ func (v *visit) tidy(drained bool) error {
 // maxPending is how many pending steps an Outcome lists.
 const maxPending = 1000
 
-// waits takes over what a suspended branch waits for.
+// suspend ends the visit because all that is left waits. It reports true if messages have come that change that.
+func (v *visit) suspend() (goOn bool) {
+	if err := v.run.tree.fetch(context.WithoutCancel(v.ctx)); err != nil {
+		v.run.tree.fail(err)
+		return false
+	}
+	return !v.fan.Suspend(ErrSuspended) && v.fan.Cause() == nil
+}
+
+// waits takes over what a suspended branch waits for, until an answer comes.
 func (v *visit) waits(b *branch) {
+	v.pend(b)
+	if b.run.has.inbox || v.run.tree.mail.some.Load() {
+		n, pending := b.node, b.run.pending
+		v.run.tree.mail.suspend(b.identity(), pending, func() {
+			v.resumed(b)
+			v.fan.Resume(n)
+		})
+	}
+}
+
+// resumed takes back what a branch has waited for.
+func (v *visit) resumed(b *branch) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	room := maxPending - len(v.pending)
-	v.pending = append(v.pending, b.run.pending[:min(room, len(b.run.pending))]...)
+	delete(v.pending, b)
+}
+
+// pend notes what a branch waits for.
+func (v *visit) pend(b *branch) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.pending == nil {
+		v.pending = map[*branch][]Pending{}
+	}
+	v.pending[b] = b.run.pending
+}
+
+// pendings returns the first steps that wait, in the order of the branches.
+func (v *visit) pendings() []Pending {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	waiting := slices.SortedFunc(maps.Keys(v.pending), func(a, b *branch) int { return cmp.Compare(a.node.Index, b.node.Index) })
+	var all []Pending
+	for _, b := range waiting {
+		room := maxPending - len(all)
+		all = append(all, v.pending[b][:min(room, len(v.pending[b]))]...)
+	}
+	return all
 }
 
 // mapError names the branches that have failed, in the order in which they did.
