@@ -269,11 +269,11 @@ func becomes(t reflect.Type, described string) bool {
 // declaredInputs finds the inputs of the action that waits in the description of its graph, which sequence 0 of the root
 // has.
 func declaredInputs(ctx context.Context, store Store, cp *Checkpoint) (declared, error) {
-	graph, err := describedGraph(ctx, store, cp)
-	if graph == nil || err != nil {
+	graphs, err := describedGraphs(ctx, store, cp)
+	if len(graphs) == 0 || err != nil {
 		return nil, err
 	}
-	for _, n := range graph.Nodes {
+	for _, n := range graphs[len(graphs)-1].Nodes {
 		if n.Name != cp.Action {
 			continue
 		}
@@ -288,30 +288,46 @@ func declaredInputs(ctx context.Context, store Store, cp *Checkpoint) (declared,
 	return nil, nil
 }
 
-// describedGraph returns the description of the graph that has run a step, or nil.
-func describedGraph(ctx context.Context, store Store, cp *Checkpoint) (*description, error) {
+// describedGraphs returns the descriptions of the graphs around a step, that of the one which has run it last. They are
+// nil if the store does not have them.
+func describedGraphs(ctx context.Context, store Store, cp *Checkpoint) ([]*description, error) {
 	if cp.Parent.App == "" {
 		zero, err := store.Load(ctx, Ref{App: cp.App, Seq: 0})
 		var d description
 		if err != nil || json.Unmarshal(zero.Description, &d) != nil {
 			return nil, err
 		}
-		return &d, nil
+		return []*description{&d}, nil
 	}
 	parent, err := store.Load(ctx, cp.Parent)
 	if err != nil {
 		return nil, err
 	}
-	around, err := describedGraph(ctx, store, &parent)
-	if around == nil || err != nil {
+	around, err := describedGraphs(ctx, store, &parent)
+	if len(around) == 0 || err != nil {
 		return nil, err
 	}
-	for _, n := range around.Nodes {
+	for _, n := range around[len(around)-1].Nodes {
 		for i := range n.Branches {
-			if n.Name == parent.Action && n.Branches[i].Name == cp.Graph {
-				return &n.Branches[i], nil
+			b := &n.Branches[i]
+			switch {
+			case n.Name != parent.Action || b.Name != cp.Graph:
+			case b.Reference:
+				return referredTo(around, b.Name), nil
+			default:
+				return append(around, b), nil
 			}
 		}
 	}
 	return nil, nil
+}
+
+// referredTo leaves the graphs around one that a reference names.
+func referredTo(around []*description, name string) []*description {
+	for i := len(around) - 1; i >= 0; i-- {
+		if around[i].Name == name {
+			return around[:i+1]
+		}
+	}
+	return nil
 }

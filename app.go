@@ -116,8 +116,8 @@ func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
 	}
 	a := &App{graph: g, tree: &tree{
 		root: opts.ID, graph: g, project: opts.Project, partition: opts.Partition,
-		logger: opts.Logger, grace: opts.Grace, branches: opts.Branches, at: maps.Clone(opts.At),
 		maxDepth: cmp.Or(opts.MaxDepth, defaultMaxDepth),
+		logger:   opts.Logger, grace: opts.Grace, branches: opts.Branches, at: maps.Clone(opts.At),
 	}}
 	a.origin, a.elsewhere = opts.Cascade.Store, opts.Cascade.RestoreFrom
 	a.change = change{opts.AllowGraphChange || opts.Migrate != nil, opts.Migrate}

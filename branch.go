@@ -209,7 +209,7 @@ func (v *visit) advance(ctx context.Context, b *branch, vanished bool) (ending, 
 	switch ex := r.has.executor; {
 	case r.next == nil:
 		return endDone, v.stamp(ctx, b)
-	case ex == nil || vanished || b.special != nil && b.special.err != nil || b.tooDeep():
+	case ex == nil || vanished || b.fault() != nil:
 		return r.advance(ctx, nil, vanished)
 	default:
 		return v.handOver(ctx, b, ex)

@@ -232,7 +232,7 @@ func (t *tree) branchesAt(root bool) *Cascade {
 // cascades checks the overrides that are known before anything runs.
 func (t *tree) cascades(p *plan) error {
 	known := map[string]bool{}
-	errs := t.cascadesBelow(p, t.env, true, known, map[savedPlan]bool{})
+	errs := t.cascadesBelow(p, t.env, true, known, map[checked]bool{})
 	for _, name := range slices.Sorted(maps.Keys(t.at)) {
 		if !known[name] {
 			errs = append(errs, fmt.Errorf("Options.At[%q]: no parallel action has that name", name))
@@ -241,18 +241,19 @@ func (t *tree) cascades(p *plan) error {
 	return errors.Join(errs...)
 }
 
-// savedPlan is what the check of cascades depends on: a plan, and whether what it is a branch of is saved.
-type savedPlan struct {
-	p     *plan
+// checked is a plan whose overrides have been looked at. What can be wrong with them depends on whether what is around them
+// is saved, on nothing else; a graph may be reached on very many ways.
+type checked struct {
+	plan  *plan
 	saved bool
 }
 
-func (t *tree) cascadesBelow(p *plan, base *env, root bool, known map[string]bool, checked map[savedPlan]bool) []error {
-	at := savedPlan{p, base.ledger != nil}
-	if checked[at] { // it is its own branch, or many maps refer to it
+func (t *tree) cascadesBelow(p *plan, base *env, root bool, known map[string]bool, done map[checked]bool) []error {
+	what := checked{p, base.ledger != nil}
+	if done[what] {
 		return nil
 	}
-	checked[at] = true
+	done[what] = true
 	var errs []error
 	for _, n := range p.nodes {
 		if n.action.spec.par == nil {
@@ -265,7 +266,7 @@ func (t *tree) cascadesBelow(p *plan, base *env, root bool, known map[string]boo
 			continue
 		}
 		for _, b := range n.branches {
-			errs = append(errs, t.cascadesBelow(b.plan, e, false, known, checked)...)
+			errs = append(errs, t.cascadesBelow(b.plan, e, false, known, done)...)
 		}
 	}
 	return errs

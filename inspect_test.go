@@ -22,14 +22,14 @@ func (h *half) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &h.A)
 }
 
-type halves struct {
+type bisected struct {
 	Halves []half `state:"halves"`
 	Name   string `state:"name"`
 }
 
 // A tool reads values of types that it does not know, and what would become of them in a store.
 func TestAStateShowsItsValuesAsTheyAreAndAsTheyComeBack(t *testing.T) {
-	s := burdock.StateOf(halves{[]half{{1, 2}}, "n"})
+	s := burdock.StateOf(bisected{[]half{{1, 2}}, "n"})
 	if v, ok := s.Value("halves"); !ok || !slices.Equal(v.([]half), []half{{1, 2}}) {
 		t.Errorf("got %v, %v", v, ok)
 	}
@@ -42,13 +42,13 @@ func TestAStateShowsItsValuesAsTheyAreAndAsTheyComeBack(t *testing.T) {
 	}
 	for text, state := range map[string]burdock.State{
 		"has no value":      {},
-		"cannot be decoded": burdock.StateOf(halves{Halves: []half{{13, 0}}}),
+		"cannot be decoded": burdock.StateOf(bisected{Halves: []half{{13, 0}}}),
 	} {
 		if _, err := state.Recoded("halves"); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("got %v, want %s", err, text)
 		}
 	}
-	if _, err := burdock.StateOf(halves{Name: "\xff"}).Recoded("name"); err == nil || !strings.Contains(err.Error(), `key "name" cannot be encoded`) {
+	if _, err := burdock.StateOf(bisected{Name: "\xff"}).Recoded("name"); err == nil || !strings.Contains(err.Error(), `key "name" cannot be encoded`) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestARawActionReadsNoValueThatItDoesNotDeclare(t *testing.T) {
 		s.Value("halves")
 		return s, nil
 	})
-	app := newApp(t, line(peek), starting(halves{}))
+	app := newApp(t, line(peek), starting(bisected{}))
 	runFails(t, app, `it read key "halves"`)
 }
 

@@ -371,7 +371,7 @@ func TestRandomPlans(t *testing.T) {
 // The same with a process that dies, or is cancelled, again and again at random moments: the final state is equal, what
 // reduce chose it chooses again, and no branch whose end was acknowledged runs again.
 func TestRandomCrashes(t *testing.T) {
-	for seed := range uint64(*plans/10) {
+	for seed := range uint64(*plans / 10) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 6))
 			cancels := rnd.IntN(3) == 0

@@ -220,7 +220,7 @@ func (m *member) depth() int {
 	case m.visit != nil:
 		return m.visit.depth
 	case m.tree.guest != nil:
-		return m.tree.guest.Depth
+		return len(m.tree.guest.At)
 	}
 	return 0
 }

@@ -99,6 +99,7 @@ type handover struct {
 	Root, Project, Partition string
 	Graph, Hash              string // of the root
 	Guest                    guest
+	MaxDepth                 int
 	Resume                   bool // the store has records of it
 	Durable                  Durability
 	MaxDepth                 int
@@ -153,7 +154,7 @@ func (b *Branch) Encode() ([]byte, error) {
 	r := b.b.run
 	h := handover{
 		Version: handoverVersion, Root: r.tree.root, Project: r.tree.project, Partition: r.tree.partition,
-		Resume: b.resume, Durable: r.durable(), MaxDepth: r.tree.maxDepth,
+		MaxDepth: r.tree.maxDepth, Resume: b.resume, Durable: r.durable(),
 		Guest: guest{
 			App: r.identity(), Path: r.path(), Parent: Ref{App: r.visit.of.identity(), Seq: r.visit.seq}, Task: b.b.plan.name,
 			Key: anyText(b.b.key()), Index: b.b.node.Index, Depth: r.depth(), At: r.turns(),

@@ -52,7 +52,9 @@ func (c cell) specials() []int {
 func (c cell) special(i int) bool { return slices.Contains(c.specials(), i) }
 
 // fails reports whether the fate is a failure of the branch.
-func (c cell) fails() bool { return slices.Contains([]string{"fail", "panic", "goexit", "timeout"}, c.fate) }
+func (c cell) fails() bool {
+	return slices.Contains([]string{"fail", "panic", "goexit", "timeout"}, c.fate)
+}
 
 // doomed reports whether the run is stopped from outside: the first one of a cell that goes on later, and where being
 // stopped is the fate itself.
