@@ -192,7 +192,7 @@ func TestATaskRunsTheGraphAroundIt(t *testing.T) {
 // A reference is to the whole graph: From and Until say where an application begins and ends, and what Replace replaces is
 // replaced everywhere.
 func TestAReferenceIsToTheWholeGraph(t *testing.T) {
-	a := &adding{cut: inHalves}
+	a := &adding{cut: halves}
 	g := a.graph()
 	wantTotal(t, newApp(t, g.From(burdock.ByName("split")), starting(upTo(4))), 4)
 	wantTotal(t, newApp(t, g.From(burdock.ByName("split")).Until(burdock.ByName("split")), starting(upTo(4))), 4)
@@ -206,7 +206,7 @@ func TestAReferenceIsToTheWholeGraph(t *testing.T) {
 // P9: a branch that runs the graph around it is forked like the root, of which it has the graph.
 func TestABranchOfARecursionIsForked(t *testing.T) {
 	s := memory()
-	a := &adding{cut: inHalves}
+	a := &adding{cut: halves}
 	wantTotal(t, newApp(t, a.graph(), stored(s, upTo(8))), 8)
 	for _, cp := range branchRecords(t, s, burdock.Ref{App: "app", Seq: 2}) {
 		o := stored(s, nil)
@@ -221,7 +221,7 @@ func TestABranchOfARecursionIsForked(t *testing.T) {
 
 // The root of a recursion halts, its branches do not, and a node of the one is no node of the other to hooks (R6).
 func TestHaltsDoNotReachIntoARecursion(t *testing.T) {
-	a := &adding{cut: inHalves}
+	a := &adding{cut: halves}
 	app := newApp(t, a.graph(), starting(upTo(4)))
 	runTo(t, app, burdock.StopHaltedBefore, burdock.HaltBefore(burdock.ByName("split")))
 	runTo(t, app, burdock.StopHaltedAfter, burdock.HaltAfter(burdock.ByName("split")))
@@ -301,7 +301,7 @@ func TestWhatHasChangedInARecursion(t *testing.T) {
 // A drawing of a recursion ends where it begins again.
 func TestMermaidOfARecursion(t *testing.T) {
 	fall := burdock.Func("fall", func(context.Context, numbers) (total, error) { return total{}, nil })
-	a := &adding{cut: inHalves, opts: &burdock.MapOptions{Fallback: fall}}
+	a := &adding{cut: halves, opts: &burdock.MapOptions{Fallback: fall}}
 	want := `flowchart TD
     start(["start"])
     n1["look"]

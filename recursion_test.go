@@ -35,7 +35,7 @@ type adding struct {
 	runs map[string]int // by step
 }
 
-func inHalves(n int) int { return n / 2 }
+func halves(n int) int { return n / 2 }
 
 // oneAndRest makes a recursion as deep as the list is long.
 func oneAndRest(int) int { return 1 }
@@ -100,7 +100,7 @@ var recursions = []struct {
 	n     int // how many numbers
 	cut   func(int) int
 	depth int
-}{{"wide", 8, inHalves, 3}, {"deep", 31, oneAndRest, 30}}
+}{{"wide", 8, halves, 3}, {"deep", 31, oneAndRest, 30}}
 
 func eachRecursion(t *testing.T, test func(t *testing.T, a *adding, n, depth int, o *burdock.Options)) {
 	for _, r := range recursions {
@@ -268,7 +268,7 @@ func TestMoreDepthIsGivenToTheNextRun(t *testing.T) {
 // A name that no graph around has is found before anything runs, with the names that there are. NewGraph cannot know
 // what will be around a graph.
 func TestANameThatNoGraphAroundHas(t *testing.T) {
-	a := &adding{cut: inHalves}
+	a := &adding{cut: halves}
 	inner := burdock.MustGraph("inner", burdock.Node(a.split("sums")))
 	outer := burdock.MustGraph("outer", burdock.Node(burdock.Subgraph[numbers, total]("run", inner)))
 	ctx, o := t.Context(), stored(memory(), numbers{})
@@ -313,7 +313,7 @@ func TestTheWindowsOfAReferenceAreChecked(t *testing.T) {
 
 // What is wrong with a graph is reported once, not again for each branch that runs it.
 func TestWhatIsWrongWithARecursiveGraphIsReportedOnce(t *testing.T) {
-	a := &adding{cut: inHalves}
+	a := &adding{cut: halves}
 	bad := burdock.Func("bad", func(context.Context, struct {
 		F func() `state:"f"`
 	},

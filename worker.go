@@ -72,7 +72,6 @@ type guest struct {
 	Key         anyText
 	Index       int64
 	Fingerprint string
-	Depth       int
 	At          []turn
 }
 
@@ -102,7 +101,6 @@ type handover struct {
 	MaxDepth                 int
 	Resume                   bool // the store has records of it
 	Durable                  Durability
-	MaxDepth                 int
 	State                    Delta
 	Inputs                   []handedInput
 	Deadline                 time.Time // of the task; zero without one
@@ -157,7 +155,7 @@ func (b *Branch) Encode() ([]byte, error) {
 		MaxDepth: r.tree.maxDepth, Resume: b.resume, Durable: r.durable(),
 		Guest: guest{
 			App: r.identity(), Path: r.path(), Parent: Ref{App: r.visit.of.identity(), Seq: r.visit.seq}, Task: b.b.plan.name,
-			Key: anyText(b.b.key()), Index: b.b.node.Index, Depth: r.depth(), At: r.turns(),
+			Key: anyText(b.b.key()), Index: b.b.node.Index, At: r.turns(),
 		},
 	}
 	h.Graph, h.Hash = b.Graph()
