@@ -129,11 +129,8 @@ func (b *branchPlan) hashBindings(known map[*branchPlan]string) string {
 
 // path returns the readable place of the application: run-7/every_pair#3/gpt_4:0.
 func (m *member) path() string {
-	if m.branch == nil && m.tree.guest != nil {
-		return m.tree.guest.Path
-	}
 	if m.branch == nil {
-		return escapePath(m.tree.root)
+		return m.tree.place()
 	}
 	var b strings.Builder
 	b.Grow(64)
@@ -144,7 +141,7 @@ func (m *member) path() string {
 // writePath makes one text of all places: to join one more to each would cost a branch a hundred deep a hundred copies.
 func (m *member) writePath(b *strings.Builder) {
 	if m.branch == nil {
-		b.WriteString(escapePath(m.tree.root))
+		b.WriteString(m.tree.place())
 		return
 	}
 	v := m.visit
@@ -155,6 +152,14 @@ func (m *member) writePath(b *strings.Builder) {
 	b.WriteString(strconv.FormatInt(v.seq, 10))
 	b.WriteByte('/')
 	b.WriteString(m.branch.pathKey())
+}
+
+// place is the path of what the tree grows from.
+func (t *tree) place() string {
+	if t.guest != nil {
+		return t.guest.Path
+	}
+	return escapePath(t.root)
 }
 
 // pathKey is the branch's key as it stands in a path: parts joined by ':', each escaped.

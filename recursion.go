@@ -16,7 +16,7 @@ import (
 // that a map runs is a graph of one node. Options.MaxDepth guards against a recursion without an end.
 //
 // What it refers to is the whole graph: From and Until of a copy say where an application begins and ends, Replace
-// replaces in the branches too. Codecs and Sentinels are those that the graph has where it stands, and a Fallback is the
+// and On hold in the branches too. Codecs and Sentinels are those that the graph has where it stands, and a Fallback is the
 // one of the map that runs it.
 //
 // A graph that refers to one around it is made before that one, so NewGraph leaves a name open that no graph around it

@@ -91,6 +91,17 @@ func inputsDeepInside(t *testing.T, g *burdock.Graph) {
 
 		o.ID = "event"
 		want(newApp(t, g, o), burdock.Input("unit", 10))
+		if store != nil { // the step that fans out is recorded with what it was given
+			cp, err := store.Load(t.Context(), burdock.Ref{App: "event", Seq: 2})
+			if err != nil || len(cp.Inputs) != 1 || cp.Inputs[0].Name != "unit" {
+				t.Errorf("got inputs %+v, %v", cp.Inputs, err)
+			}
+			for _, inner := range branchRecords(t, store, cp.Ref()) {
+				if len(inner.Inputs) != 1 {
+					t.Errorf("%s: got inputs %+v", inner.Path, inner.Inputs)
+				}
+			}
+		}
 		o.ID, o.Given = "configuration", burdock.Input("unit", 10)
 		want(newApp(t, g, o))
 		o.Given = burdock.Input("unity", 10)

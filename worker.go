@@ -51,7 +51,7 @@ func NewWorker(opts *WorkerOptions, graphs ...*Graph) (*Worker, error) {
 			errs = append(errs, errors.New("a nil graph"))
 			continue
 		}
-		if _, err := g.plan(); err != nil {
+		if _, err := g.root(); err != nil {
 			errs = append(errs, err)
 			continue
 		}
