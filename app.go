@@ -1,17 +1,18 @@
 package burdock
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 )
 
 // An App is one application of a graph: its state and where it stands. New, Resume and Open make one; none of them
-// writes anything. It serves one Run or Steps at a time; its other methods may be called at any time.
+// writes anything. It serves one Run, Steps or Events at a time; its other methods may be called at any time.
 type App struct {
 	graph *Graph
 	tree  *tree
@@ -51,10 +52,10 @@ func New(ctx context.Context, g *Graph, opts *Options) (*App, error) {
 // absent makes sure that the store does not have the application.
 func (a *App) absent(ctx context.Context) error {
 	a.fresh = true
-	if a.tree.store == nil {
+	if a.tree.env.ledger == nil {
 		return nil
 	}
-	switch _, err := a.tree.store.Load(ctx, Ref{App: a.tree.root, Seq: -1}); {
+	switch _, err := a.tree.env.ledger.store.Load(ctx, Ref{App: a.tree.root, Seq: -1}); {
 	case err == nil:
 		return fmt.Errorf("application %q: %w; use Resume or Open to go on with it", a.tree.root, ErrExists)
 	case !errors.Is(err, ErrNotFound):
@@ -109,17 +110,20 @@ func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	p, err := g.plan()
+	p, err := g.root()
 	if err := errors.Join(err, opts.check()); err != nil {
 		return nil, err
 	}
 	a := &App{graph: g, tree: &tree{
-		root: opts.ID, project: opts.Project, partition: opts.Partition,
-		logger: opts.Logger, grace: opts.Grace,
+		root: opts.ID, graph: g, project: opts.Project, partition: opts.Partition,
+		maxDepth: cmp.Or(opts.MaxDepth, defaultMaxDepth),
+		logger:   opts.Logger, grace: opts.Grace, branches: opts.Branches, at: maps.Clone(opts.At),
 	}}
 	a.origin, a.elsewhere = opts.Cascade.Store, opts.Cascade.RestoreFrom
 	a.change = change{opts.AllowGraphChange || opts.Migrate != nil, opts.Migrate}
-	durability := a.tree.configure(opts.Cascade, opts.Durability)
+	if err := a.tree.configure(opts.Cascade, opts.Durability); err != nil {
+		return nil, a.wrap(err)
+	}
 	if a.tree.root == "" {
 		a.tree.root = newID()
 	}
@@ -135,7 +139,7 @@ func newApp(g *Graph, opts *Options, anew bool) (*App, error) {
 	if anew {
 		flow = a.unwritten(opts)
 	}
-	if err := errors.Join(durability, inputs, a.begin(p, opts), flow); err != nil {
+	if err := errors.Join(a.tree.cascades(p), inputs, a.begin(p, opts), flow); err != nil {
 		return nil, a.wrap(err)
 	}
 	return a, nil
@@ -182,7 +186,7 @@ func (a *App) begin(p *plan, opts *Options) (err error) {
 // runner returns a runner at the beginning.
 func (a *App) runner(p *plan) *runner {
 	m := &member{tree: a.tree, watched: &watched{}}
-	return &runner{course: course{member: m, plan: p, sch: a.base, vals: a.blank, next: p.start}}
+	return &runner{course: course{member: m, has: m.env(), plan: p, sch: a.base, vals: a.blank, next: p.start}}
 }
 
 // commit makes the runner's state the committed one.
@@ -229,28 +233,9 @@ func (a *App) State() State {
 	return a.committed
 }
 
-// Outcome returns how the last Run or Steps came back, or nil.
+// Outcome returns how the last Run, Steps or Events came back, or nil.
 func (a *App) Outcome() *Outcome {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.outcome
-}
-
-// Pending yields all steps that waited for inputs when the last Run or Steps came back.
-func (a *App) Pending(ctx context.Context) iter.Seq2[Pending, error] {
-	return func(yield func(Pending, error) bool) {
-		out := a.Outcome()
-		if out == nil {
-			return
-		}
-		for _, p := range out.Pending {
-			if err := ctx.Err(); err != nil {
-				yield(Pending{}, err)
-				return
-			}
-			if !yield(p, nil) {
-				return
-			}
-		}
-	}
 }

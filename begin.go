@@ -32,15 +32,15 @@ func (b *branch) begin(o *opening) error {
 
 // beginGiven takes the inputs of a task.
 func (b *branch) beginGiven(o *opening) error {
-	given, err := b.plan.plan.check("Task.Given", b.special.given)
+	given, err := b.plan.plan.check("Given", b.special.given)
 	if err != nil {
-		return fmt.Errorf("task %.40q: %w", b.key(), err)
+		return fmt.Errorf("%s: %w", b.called(), err)
 	}
 	own := o.inputs != &b.visit.given
 	window := o.inputs.window.copied()
 	for name, v := range given {
 		if _, twice := window[name]; twice && own {
-			return fmt.Errorf("task %.40q: input %q is given by its State and by its Given; leave one of them out", b.key(), name)
+			return fmt.Errorf("%s: input %q is given by its state and by its Given; leave one of them out", b.called(), name)
 		}
 		window[name] = v
 	}

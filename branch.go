@@ -53,8 +53,10 @@ const maxKey = 4096
 // init prepares the branch for a task of the visit.
 func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	b.node, b.in, b.named, b.special = n, t.sub, t.key, t.special
-	b.plan = v.node.branches[t.run]
 	b.tree, b.visit, b.branch = v.run.tree, v, b
+	if err := b.equip(); err != nil {
+		return err
+	}
 	r := runners.Get().(*runner)
 	r.opening.around = v.run.vals
 	if err := b.begin(&r.opening); err != nil {
@@ -62,7 +64,7 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	}
 	r.opening.around = nil
 	b.run = r
-	r.member, r.plan, r.next = &b.member, b.plan.plan, b.plan.plan.start
+	r.member, r.has, r.plan, r.next = &b.member, b.env(), b.plan.plan, b.plan.plan.start
 	r.sch, r.vals, r.sources = r.opening.sch, r.opening.vals, *r.opening.inputs
 	if len(b.plan.keys) > 0 || v.par.kind == "map_tasks" {
 		return b.initKey(t)
@@ -120,6 +122,17 @@ func (b *branch) key() string {
 	return strconv.FormatInt(b.node.Index, 10)
 }
 
+// noun is what the branch is to who made it.
+func (b *branch) noun() string {
+	if b.visit.par == spawning {
+		return "child"
+	}
+	return "task"
+}
+
+// called names the branch in errors about what was said of it.
+func (b *branch) called() string { return fmt.Sprintf("%s %.40q", b.noun(), b.key()) }
+
 // collect reads what reduce will be given out of the branch's final state.
 func (b *branch) collect(vals []slot) (any, error) {
 	l := loader{*b.run.opening.result, vals}
@@ -144,25 +157,27 @@ func (b *branch) identify() {
 		w.id = b.special.id
 	}
 	if w.id == "" {
-		w.id = branchID(b.visit.id, b.visit.seq, b.plan.name, b.key(), w.print)
+		w.id = branchID(b.visit.known(), b.visit.seq, b.plan.name, b.key(), w.print)
 	}
 	b.watched = w
 }
 
 // overdue reports whether the Timeout of the branch's task is over.
 func (b *branch) overdue() bool {
-	return b != nil && b.special != nil && b.special.timeout > 0 && !time.Now().Before(b.run.deadline)
+	return b != nil && b.special != nil && b.special.timeout > 0 && b.run.left() <= 0
 }
 
-// fault is why the branch cannot go on although no function of it has failed: its task says so.
+// fault is why the branch cannot go on although no function of it has failed: its task says so, or it is too deep.
 func (b *branch) fault() error {
 	switch {
-	case b == nil || b.special == nil:
+	case b == nil:
 		return nil
-	case b.special.err != nil:
+	case b.special != nil && b.special.err != nil:
 		return b.special.err
 	case b.overdue():
-		return fmt.Errorf("%w: the task had %v", ErrTimeout, b.special.timeout)
+		return fmt.Errorf("%w: the %s had %v", ErrTimeout, b.noun(), b.special.timeout)
+	case b.tooDeep():
+		return fmt.Errorf("%w: this one has depth %d, and Options.MaxDepth is %d", ErrTooDeep, b.visit.depth, b.tree.maxDepth)
 	}
 	return nil
 }
@@ -175,21 +190,85 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 		if r.holds = r.tree.tokens != nil; !r.retryAt.IsZero() {
 			r.release() // it waits first
 		}
-		if r.listens() {
-			b.watched.began = time.Now().UnixNano()
-			r.emitApp(v.ctx, EventBranchStarted, nil)
-		}
+		b.starts(v.ctx)
 	}
-	if b.special != nil && !vanished {
-		r.deadline = time.Now().Add(b.special.timeout)
+	ctx := v.ctx
+	inbox := r.has.inbox
+	if inbox {
+		ctx = b.cancellable(ctx, vanished)
 	}
-	end, err := r.advance(v.ctx, nil, vanished)
+	end, err := v.advance(ctx, b, vanished)
 	r.release()
+	if inbox {
+		b.watched.cancel(nil)
+		r.tree.mail.end(b.watched.id)
+	}
 	return v.settle(b, end, err)
+}
+
+// advance runs the branch to where it stops: here, or where its executor says. A branch that cannot begin, as its
+// task says or since it is too deep, or that has ended in an earlier process, needs none.
+func (v *visit) advance(ctx context.Context, b *branch, vanished bool) (ending, error) {
+	r := b.run
+	switch ex := r.has.executor; {
+	case r.next == nil:
+		return endDone, v.stamp(ctx, b)
+	case ex == nil || vanished || b.fault() != nil:
+		return r.advance(ctx, nil, vanished)
+	default:
+		return v.handOver(ctx, b, ex)
+	}
+}
+
+// cancellable returns the context of a branch that a message may cancel alone.
+func (b *branch) cancellable(ctx context.Context, vanished bool) context.Context {
+	w := b.watched
+	if vanished {
+		return w.ctx
+	}
+	w.ctx, w.cancel = context.WithCancelCause(ctx)
+	b.tree.mail.run(w.id, w.cancel)
+	return w.ctx
+}
+
+// starts tells of the branch that begins to run.
+func (b *branch) starts(ctx context.Context) {
+	if b.listens() {
+		b.noted().began = time.Now().UnixNano()
+		b.run.emitApp(ctx, EventBranchStarted, nil)
+	}
+	if b.special != nil {
+		b.run.deadline = b.active().Add(b.special.timeout)
+	}
 }
 
 // settle hands the end of a branch to the visit. It reports false for one that waits.
 func (v *visit) settle(b *branch, end ending, err error) (finished bool) {
+	b.ends(v.ctx, end, err)
+	switch end {
+	case endWaiting:
+		v.waits(b)
+		return false
+	case endFailed:
+		v.failed(b)
+	case endFatal:
+		v.fan.Stop(err)
+	case endCancelled:
+		if v.ctx.Err() == nil && b.run.cancelled() { // somebody has cancelled it alone
+			b.tree.mail.forget(b.watched.id)
+			v.failed(b)
+		} else {
+			v.interrupted()
+		}
+	}
+	if b.fate != fateCancelled { // the visit's end asks where a cancelled one stands
+		b.forget()
+	}
+	return true
+}
+
+// ends tells of the branch that has come to an end, or waits.
+func (b *branch) ends(ctx context.Context, end ending, err error) {
 	switch end {
 	case endDone:
 		b.fate = fateCompleted
@@ -203,24 +282,7 @@ func (v *visit) settle(b *branch, end ending, err error) (finished bool) {
 	if err != nil {
 		b.err = &BranchError{Path: b.path(), Key: b.key(), Index: b.node.Index, Err: err}
 	}
-	b.tell(v.ctx)
-	switch end {
-	case endWaiting:
-		v.waits(b)
-		return false
-	case endFailed:
-		v.failed(b)
-	case endFatal:
-		v.fan.Stop(err)
-	default:
-		if b.fate == fateCancelled {
-			v.interrupted()
-		}
-	}
-	if b.fate != fateCancelled { // the visit's end asks where a cancelled one stands
-		b.forget()
-	}
-	return true
+	b.tell(ctx)
 }
 
 // tell emits the event of the branch's end.
@@ -229,7 +291,10 @@ func (b *branch) tell(ctx context.Context) {
 		return
 	}
 	b.run.emitApp(ctx, EventBranchEnded, func(e *Event) {
-		e.Status, e.Started, e.Join = b.fate.status(), time.Unix(0, b.watched.began).UTC(), b.node.Join
+		e.Status, e.Join = b.fate.status(), b.node.Join
+		if began := b.noted().began; began != 0 {
+			e.Started = time.Unix(0, began).UTC()
+		}
 		if b.err != nil {
 			e.Error = validUTF8(b.err.Error())
 		}

@@ -17,7 +17,7 @@ import (
 // means that something could not be saved or read, ErrConflict that somebody else advances the application. With any
 // error the Outcome says where the application stands; it is nil only if nothing ran.
 func (a *App) Run(ctx context.Context, opts ...RunOption) (*Outcome, error) {
-	return a.call(ctx, opts, nil)
+	return a.call(ctx, opts, reader{})
 }
 
 // Steps runs like Run and yields each step of the root when it has ended and is committed. Leaving the loop pauses the
@@ -30,7 +30,7 @@ func (a *App) Steps(ctx context.Context, opts ...RunOption) iter.Seq2[Step, erro
 		var last error
 		go func() {
 			defer close(p.done)
-			_, last = a.call(ctx, opts, p.step)
+			_, last = a.call(ctx, opts, reader{stepped: p.step})
 		}()
 		told := p.deliver(yield, func() { cancel(ErrPaused) })
 		cancel(nil)
@@ -97,8 +97,14 @@ func (p *pipe) deliver(yield func(Step, error) bool, cancel func()) (told error)
 	}
 }
 
-// call is one Run or Steps.
-func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) bool) (_ *Outcome, err error) {
+// A reader is who loops over a call; none is one that just waits for its end.
+type reader struct {
+	stepped func(Step) bool // told of each ended step; false pauses
+	events  *subscription
+}
+
+// call is one Run, Steps or Events.
+func (a *App) call(ctx context.Context, opts []RunOption, to reader) (_ *Outcome, err error) {
 	if !a.busy.CompareAndSwap(false, true) {
 		return nil, fmt.Errorf("application %q runs already in this process: %w", a.tree.root, ErrConflict)
 	}
@@ -112,10 +118,11 @@ func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) boo
 	}
 	h, err := a.graph.hooks(&o)
 	events, inputErr := a.run.plan.check("Run", o.given...)
-	if err := errors.Join(err, inputErr); err != nil {
+	answers, answerErr := a.answers(o.answers)
+	if err := errors.Join(err, inputErr, answerErr); err != nil {
 		return nil, err
 	}
-	h.stepped, h.committed = stepped, a.commit
+	h.reader, h.committed = to, a.commit
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	release, err := a.claim(ctx, cancel)
@@ -130,20 +137,30 @@ func (a *App) call(ctx context.Context, opts []RunOption, stepped func(Step) boo
 			err = errors.Join(err, failed)
 		}
 	}()
+	a.tree.mail.reset()
+	for ref, answer := range answers {
+		a.tree.mail.put(ref, answer)
+	}
+	a.tree.mail.run(a.tree.root, cancel)
 	return a.conduct(ctx, events, h)
 }
 
 // conduct runs the application under its claim.
 func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, error) {
+	if h.events != nil {
+		a.tree.hub.add(h.events)
+		defer a.tree.hub.remove(h.events)
+	}
 	r := a.run
 	r.sources = sources{events: events, config: a.tree.config}
 	r.pending, a.given = nil, events
 	if err := a.tree.flush(ctx); err != nil {
 		return a.finished(endFatal, err), err
 	}
-	if err := errors.Join(a.takeOver(ctx), a.rewrite(ctx)); err != nil {
+	if err := errors.Join(a.takeOver(ctx), a.rewrite(ctx), a.tree.fetch(ctx)); err != nil {
 		return a.finished(endFatal, err), err
 	}
+	defer a.tree.watch(ctx)()
 	switch more, err := a.settle(ctx, h); {
 	case err != nil:
 		return a.finished(endFatal, err), err
@@ -160,6 +177,9 @@ func (a *App) conduct(ctx context.Context, events values, h *hooks) (*Outcome, e
 	}
 	r.emitApp(ctx, EventAppStarted, nil)
 	end, err := a.drive(ctx, h)
+	if end == endCancelled && h.events.left(ctx) {
+		end, err = endPaused, nil
+	}
 	if failed := a.tree.flush(ctx); failed != nil {
 		end, err = endFatal, errors.Join(err, failed)
 	}
@@ -193,22 +213,8 @@ func (a *App) settle(ctx context.Context, h *hooks) (more bool, err error) {
 
 // drive advances the root on a goroutine of its own, which runtime.Goexit may end and another one replace.
 func (a *App) drive(ctx context.Context, h *hooks) (end ending, err error) {
-	done := make(chan struct{})
-	var host func(vanished bool)
-	host = func(vanished bool) {
-		returned := false
-		defer func() {
-			if returned {
-				close(done)
-			} else {
-				go host(true)
-			}
-		}()
-		end, err = a.run.advance(ctx, h, vanished)
-		returned = true
-	}
-	go host(false)
-	<-done
+	a.tree.top = a.run
+	end, err = onGoroutines(func(vanished bool) (ending, error) { return a.run.advance(ctx, h, vanished) })
 	a.run.release()
 	return end, err
 }
@@ -219,24 +225,32 @@ func (a *App) finished(end ending, err error) *Outcome {
 	if end != endFatal {
 		a.commit()
 	}
-	out := &Outcome{Stop: stops[end], Action: r.last, Seq: r.seq, Err: err, State: a.State()}
-	if r.next != nil {
-		out.Next = r.next.action.name
-	}
+	out := r.outcome(end, err)
+	out.State = a.State()
 	for _, name := range slices.Sorted(maps.Keys(a.given)) {
 		if r.sources.events.has(name) && !r.kept.has(name) {
 			out.Unused = append(out.Unused, name)
 		}
 	}
-	switch {
-	case end == endWaiting:
-		out.Pending = r.pending
-	case end == endHalted && r.halted == "":
+	out.Unused = append(out.Unused, a.tree.mail.unused()...)
+	if end == endHalted && r.halted == "" {
 		out.Stop = StopHaltedAfter
 	}
 	a.mu.Lock()
 	a.outcome = out
 	a.mu.Unlock()
+	return out
+}
+
+// outcome says how the runner came back.
+func (r *runner) outcome(end ending, err error) *Outcome {
+	out := &Outcome{Stop: stops[end], Action: r.last, Seq: r.seq, Err: err, State: r.state()}
+	if r.next != nil {
+		out.Next = r.next.action.name
+	}
+	if end == endWaiting {
+		out.Pending = r.pending
+	}
 	return out
 }
 
@@ -248,35 +262,16 @@ var stops = map[ending]Stop{
 // claim takes the right to advance the application, and reads it again if somebody else has advanced it since.
 func (a *App) claim(ctx context.Context, cancel context.CancelCauseFunc) (release func() error, err error) {
 	t := a.tree
-	if t.store == nil {
-		t.begin(Fence{}, cancel)
-		return func() error { return nil }, nil
+	t.begin(cancel)
+	release = func() error { return t.release(ctx) }
+	l := t.env.ledger
+	if l == nil {
+		return release, nil
 	}
-	claim, err := t.store.Claim(ctx, t.root)
-	if err != nil {
-		return nil, &StoreError{Op: "claim", App: t.root, Err: err}
+	if err := l.take(ctx); err != nil {
+		return nil, err
 	}
-	fence := claim.Fence()
-	t.begin(fence, cancel)
-	over := make(chan struct{})
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-claim.Lost():
-			t.fail(fmt.Errorf("application %q: its claim was lost: %w", t.root, ErrConflict))
-		case <-over:
-		}
-	}()
-	release = func() error {
-		close(over)
-		<-watched
-		if err := claim.Release(context.WithoutCancel(ctx)); err != nil {
-			return &StoreError{Op: "release", App: t.root, Err: err}
-		}
-		return nil
-	}
-	if err := a.follow(ctx, fence.Epoch); err != nil {
+	if err := a.follow(ctx, l.fence.Epoch); err != nil {
 		return nil, errors.Join(err, release())
 	}
 	return release, nil

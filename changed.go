@@ -31,14 +31,19 @@ func (d description) differences(now description, at string) []string {
 	if d.Name != now.Name {
 		say("its name was %q and is %q", d.Name, now.Name)
 	}
+	if d.Reference != now.Reference {
+		what := map[bool]string{true: "the one of that name around it", false: "a graph of its own"}
+		say("graph %q was %s and is %s", d.Name, what[d.Reference], what[now.Reference])
+		return out
+	}
 	if d.Start != now.Start {
 		say("it started at %q and starts at %q", d.Start, now.Start)
 	}
 	old := map[string]nodeDescription{}
-	for _, n := range d.Nodes {
+	for _, n := range d.own() {
 		old[n.Name] = n
 	}
-	for _, n := range now.Nodes {
+	for _, n := range now.own() {
 		was, ok := old[n.Name]
 		if !ok {
 			say("node %q is new", n.Name)
@@ -47,12 +52,20 @@ func (d description) differences(now description, at string) []string {
 		delete(old, n.Name)
 		out = append(out, was.differences(n, at)...)
 	}
-	for _, n := range d.Nodes {
+	for _, n := range d.own() {
 		if _, gone := old[n.Name]; gone {
 			say("node %q is gone", n.Name)
 		}
 	}
 	return out
+}
+
+// own returns the nodes, or what a reference has beside those that it refers to.
+func (d description) own() []nodeDescription {
+	if d.Fallback != nil {
+		return []nodeDescription{*d.Fallback}
+	}
+	return d.Nodes
 }
 
 func (n nodeDescription) differences(now nodeDescription, at string) []string {

@@ -94,20 +94,20 @@ func (c *compiler) reachable() {
 	if c.p.start == nil {
 		return
 	}
-	seen := c.p.reached()
-	c.handlers(seen)
-	c.declared(seen)
+	c.seen = c.p.reached()
+	c.handlers(c.seen)
+	c.declared(c.seen)
 	if first := c.g.parts.nodes[0].action; first == nil || c.g.start != first.name || len(c.g.exits) > 0 {
 		return
 	}
 	for _, n := range c.p.nodes {
-		if !seen[n.index] {
+		if !c.seen[n.index] {
 			c.errorf("node %q cannot be reached from %q; add a route to it or remove it", n.action.name, c.p.start.action.name)
 		}
 	}
 }
 
-// declared drops the inputs that no reachable action declares: nobody would take them.
+// declared drops the inputs that no reachable action declares: nobody would take them. Those of branches come later.
 func (c *compiler) declared(seen []bool) {
 	used := map[string]bool{}
 	for _, n := range c.p.nodes {
@@ -116,9 +116,6 @@ func (c *compiler) declared(seen []bool) {
 		}
 		for _, in := range n.inputs {
 			used[in.field.Name] = used[in.field.Name] || !in.bound.IsValid()
-		}
-		for _, u := range n.inner {
-			used[u.name] = true
 		}
 	}
 	maps.DeleteFunc(c.p.inputs, func(name string, _ *inputUse) bool { return !used[name] })

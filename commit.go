@@ -11,7 +11,7 @@ import (
 func (r *runner) checkpoint(status Status) Checkpoint {
 	cp := r.blank()
 	cp.Seq, cp.Attempt, cp.Action, cp.Status = r.seq+1, r.attempt, r.cur.node.action.name, status
-	cp.Inputs, cp.Started, cp.Spent = r.cur.inputs, r.cur.started, r.spent
+	cp.Inputs, cp.Started, cp.Spent, cp.Messages = r.cur.inputs, r.cur.started, r.spent, r.messages
 	if r.spent > 0 {
 		cp.Tried = r.tried
 	}
@@ -33,6 +33,8 @@ func (r *runner) blank() Checkpoint {
 	if b := r.branch; b != nil {
 		cp.Parent = Ref{App: r.visit.of.identity(), Seq: r.visit.seq}
 		cp.Task, cp.Key, cp.Index, cp.Fingerprint = b.plan.name, b.key(), b.node.Index, b.watched.print
+	} else if g := r.tree.guest; g != nil {
+		cp.Parent, cp.Task, cp.Key, cp.Index, cp.Fingerprint = g.Parent, g.Task, string(g.Key), g.Index, g.Fingerprint
 	}
 	return cp
 }
@@ -48,7 +50,7 @@ func (r *runner) commit(ctx context.Context, events []Event, cps ...Checkpoint) 
 		batch = append(append(batch, zero), r.copies...)
 	}
 	batch = append(batch, cps...)
-	if err := r.tree.save(ctx, batch, events...); err != nil {
+	if err := r.save(ctx, batch, events...); err != nil {
 		return err
 	}
 	r.unsaved, r.copies, r.born = nil, nil, true
@@ -72,7 +74,7 @@ func (r *runner) preceding() ([]Checkpoint, error) {
 // root did not take is kept for the next call on the App: the step has run, and does not run again. A conflict keeps
 // nothing, as another owner decides.
 func (r *runner) commitEnded(events []Event, batch []Checkpoint) (kept bool, err error) {
-	err = r.tree.save(r.cur.ctx, batch, events...)
+	err = r.save(r.cur.ctx, batch, events...)
 	switch {
 	case err == nil:
 		r.born, r.copies = true, nil
@@ -97,7 +99,7 @@ func (r *runner) beginning() (Checkpoint, error) {
 	if r.next != nil {
 		cp.Next = r.next.action.name
 	}
-	if r.branch == nil {
+	if r.branch == nil && r.tree.guest == nil {
 		cp.Description = r.plan.graph.hashed().text
 		cp.Halted = r.halted
 	}
@@ -122,15 +124,12 @@ func (r *runner) remark(ctx context.Context) error {
 	if !r.born {
 		return r.commit(ctx, nil)
 	}
-	if err := r.tree.flush(ctx); err != nil {
+	cp, err := r.env().ledger.latest(context.WithoutCancel(ctx), r.identity())
+	if err != nil {
 		return err
 	}
-	cp, err := r.tree.store.Load(context.WithoutCancel(ctx), Ref{App: r.identity(), Seq: -1})
-	if err != nil {
-		return &StoreError{Op: "load", App: r.identity(), Err: err}
-	}
 	cp.Halted = r.halted
-	return r.tree.save(ctx, []Checkpoint{cp})
+	return r.save(ctx, []Checkpoint{cp})
 }
 
 // minSnapshot is the least size in bytes of the deltas between two snapshots.

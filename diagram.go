@@ -16,7 +16,8 @@ import (
 //
 // A node's second line names the inputs that it needs and takes, constants of Bind left out. A parallel action is a box:
 // "each ..." stands where it fans out and "reduce" where the results come together, with the branch graphs between
-// them, parallel actions of theirs included. With From and Until the drawing is of what can still run.
+// them, parallel actions of theirs included. Where a branch runs a graph around it the drawing has ↺ and the graph's
+// name. With From and Until the drawing is of what can still run.
 //
 // A graph that From, Until or Replace made wrong is drawn as one node with the error.
 func (g *Graph) Mermaid() string {
@@ -42,6 +43,9 @@ func readDescription(text json.RawMessage) (description, error) {
 	if err := json.Unmarshal(text, &d); err != nil {
 		return d, fmt.Errorf("burdock: no description of a graph: %w", err)
 	}
+	if d.Reference {
+		return d, fmt.Errorf("burdock: a broken description: graph %q is a reference to itself", d.Name)
+	}
 	if err := errors.Join(d.broken()...); err != nil {
 		return d, fmt.Errorf("burdock: a broken description: %w", err)
 	}
@@ -50,11 +54,12 @@ func readDescription(text json.RawMessage) (description, error) {
 
 // broken returns what a description from outside says of nodes that it does not have.
 func (d *description) broken() (errs []error) {
-	if d.node(d.Start) == nil {
+	if !d.Reference && d.node(d.Start) == nil {
 		errs = append(errs, fmt.Errorf("graph %q starts at %q, which is no node", d.Name, d.Start))
 	}
-	for i := range d.Nodes {
-		n := &d.Nodes[i]
+	own := d.own()
+	for i := range own {
+		n := &own[i]
 		for _, r := range n.Routes {
 			if d.node(r.To) == nil {
 				errs = append(errs, fmt.Errorf("graph %q: node %q has a route to %q, which is no node", d.Name, n.Name, r.To))
@@ -212,6 +217,10 @@ func (w *drawing) node(n *nodeDescription, depth int) anchor {
 
 // branch draws the graph of a branch in a box of its own, unless it is a single action.
 func (w *drawing) branch(d *description, depth int, around anchor) {
+	if d.Reference {
+		w.reference(d, depth, around)
+		return
+	}
 	if len(d.Nodes) == 1 && d.Nodes[0].Name == d.Name {
 		w.graph(d, depth, around)
 		return
@@ -219,6 +228,20 @@ func (w *drawing) branch(d *description, depth int, around anchor) {
 	w.line(depth, "subgraph %s[%s]", w.id(), quote(d.Name))
 	w.graph(d, depth+1, around)
 	w.line(depth, "end")
+}
+
+// reference draws a graph that is drawn elsewhere, around this one.
+func (w *drawing) reference(d *description, depth int, around anchor) {
+	id := w.id()
+	w.line(depth, "%s[[%s]]", id, quote("↺ "+d.Name))
+	w.arrow(around.out, "-->", "", id)
+	w.arrow(id, "-->", "", around.in)
+	if d.Fallback == nil {
+		return
+	}
+	fallback := w.node(d.Fallback, depth)
+	w.arrow(id, "-.->", OnError(AnyError, nil).label(), fallback.in)
+	w.arrow(fallback.out, "-->", "", around.in)
 }
 
 // ends says what a parallel action does where it begins and ends.
@@ -287,7 +310,7 @@ func escapeLabel(b *strings.Builder, text string) {
 	for i, r := range runes {
 		within := i > 0 && i+1 < len(runes) && isWord(runes[i-1]) && isWord(runes[i+1])
 		switch {
-		case isWord(r), r == ' ', r == ',', r == '…', within && strings.ContainsRune("_-./", r):
+		case isWord(r), r == ' ', r == ',', r == '…', r == '↺', within && strings.ContainsRune("_-./", r):
 			b.WriteRune(r)
 		case unicode.IsControl(r):
 			fmt.Fprintf(b, "#%d;", unicode.ReplacementChar)

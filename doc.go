@@ -28,7 +28,7 @@
 //
 //	var graph = burdock.MustGraph("chat", burdock.Node(askModel, short.Then(expand)), burdock.Node(expand))
 //
-// An application is a graph with a state and an id. New, Resume and Open make one, Run and Steps advance it:
+// An application is a graph with a state and an id. New, Resume and Open make one, Run, Steps and Events advance it:
 //
 //	app, err := burdock.Open(ctx, graph, &burdock.Options{ID: "talk-7", Cascade: burdock.Cascade{Store: db, Tracker: db}})
 //	out, err := app.Run(ctx, burdock.Given(turn{Model: "small"}))
@@ -58,7 +58,37 @@
 //	(lazy)      └─▶ branch ─┘   (any order)   (a return cancels the rest)
 //
 // Branches are pulled lazily, so a sequence may be endless. Reduce is a consumer: joining all, taking the first, a
-// quorum or the best so far are loops with a return. What runs in a branch can fan out again.
+// quorum or the best so far are loops with a return. What runs in a branch can fan out again, and with GraphNamed it can
+// be the graph itself.
+//
+// # Watching
+//
+// What happens is told as events, those of branches with their paths: to a Tracker, or to a loop that runs the
+// application. Streaming actions emit pieces while they run, and the loop gets them from all branches at once:
+//
+//	for e, err := range app.Events(ctx) {
+//		...
+//		if word, ok := burdock.ChunkOf[string](e); ok {
+//			fmt.Println(e.Path, word)
+//		}
+//	}
+//
+// Leaving the loop pauses the application. A loop that is slow slows the branches, and stops the clocks of their Timeouts.
+//
+// # By hand
+//
+// Spawn starts an action or a graph beside the action that calls it, and returns a Handle at once. What it starts is a
+// branch of the running step with all that belongs to one, so two agents can race while a person decides, and none of
+// it needs a goroutine of the program's own or outlives the action:
+//
+//	hare, err := burdock.Spawn(ctx, "hare", small, window, nil)
+//	tortoise, err := burdock.Spawn(ctx, "tortoise", large, window, nil)
+//	select {
+//	case <-hare.Done():
+//	case <-tortoise.Done():
+//	}
+//
+// What is spawned is decided while the action runs, so neither NewGraph nor Graph.Hash know of it.
 //
 // # Guarantees
 //
@@ -71,6 +101,13 @@
 //   - NewGraph reports everything that is wrong with a graph at once, and New every key that may be read before it is
 //     written, with the path.
 //
+// Of watching:
+//
+//   - The loop over Events is told what a tracker is told, each application's events in the order of their numbers, and a
+//     step's end after its checkpoint is committed. The last event says how the run ended.
+//   - Nothing is buffered: whoever has an event for the loop waits until it is taken, and no longer once it is left.
+//   - Without a listener no event is built.
+//
 // Of maps:
 //
 //   - At most MapOptions.Limit branches of one visit live, and at most Options.MaxConcurrency action functions run in
@@ -79,7 +116,8 @@
 //     timing.
 //   - A reduce that has returned wins over any failure that comes later.
 //   - A branch is known by where it stands and what it was given, never by its position alone: no result reaches
-//     another item when a list has changed.
+//     another item when a list has changed. The same goes for what an action spawns.
+//   - What an action has spawned has ended before its step is committed.
 //
 // Of saving:
 //
@@ -100,6 +138,6 @@
 // # Where things are
 //
 // Package record has the stored form of checkpoints and events. Stores are in store/memstore, store/sqlitestore and
-// store/pgstore, and store/storetest checks a new one; trackers are in track/slogtrack and track/progress. The command burdock lists and
-// shows what is stored.
+// store/pgstore, and store/storetest checks a new one; trackers are in track/slogtrack and track/progress. Package
+// burdocktest is for tests of actions and graphs. The command burdock lists and shows what is stored.
 package burdock

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 )
 
-// listens reports whether anybody is told of events. Without a listener no event is built.
-func (m *member) listens() bool { return m.tree.tracker != nil }
+// listens reports whether anybody is told of events: a tracker, or a loop over them. Without a listener no event is built.
+func (m *member) listens() bool { return m.env().tracker != nil || m.tree.hub.reads(m) }
 
 // event returns an event of the current step, to be completed by the caller.
 func (r *runner) event(kind EventKind) Event {
@@ -19,23 +19,44 @@ func (r *runner) event(kind EventKind) Event {
 	return e
 }
 
-// anyEvent returns an event of no particular step. It reads only what never changes, since functions call it that the
-// step has left behind.
+// anyEvent returns an event of no particular step, without its number. It reads only what never changes, since functions
+// call it that the step has left behind.
 func (m *member) anyEvent(kind EventKind) Event {
 	e := Event{
-		Kind: kind, Time: now(), Root: m.tree.root, App: m.identity(), Path: m.path(),
-		Project: m.tree.project, Partition: m.tree.partition, N: m.watched.events.Add(1),
+		Kind: kind, Time: now(), Root: m.tree.root, App: m.tree.root, Path: m.path(),
+		Project: m.tree.project, Partition: m.tree.partition,
 	}
 	if b := m.branch; b != nil {
+		e.App = m.noted().id
 		e.Parent = Ref{App: m.visit.of.identity(), Seq: m.visit.seq}
 		e.Task, e.Key, e.Index = b.plan.name, b.key(), b.node.Index
+	} else if g := m.tree.guest; g != nil {
+		e.Parent, e.Task, e.Key, e.Index = g.Parent, g.Task, string(g.Key), g.Index
 	}
 	return e
 }
 
-// track hands an event to the tracker. Its failure changes nothing: it is counted and logged.
-func (m *member) track(ctx context.Context, e Event) { m.tell(ctx, m.tree.tracker, e) }
+// track tells of an event, and waits until whoever reads events has taken it.
+func (m *member) track(ctx context.Context, e Event) { m.inform(ctx, m.env().tracker, e) }
 
+func (m *member) inform(ctx context.Context, t Tracker, e Event) {
+	sent, _ := m.tree.hub.post(m, &e, nil)
+	m.tell(ctx, t, e)
+	delivered(sent, nil)
+}
+
+// track tells of an event that a function of the user causes. It does not wait for a reader when the function's context
+// has ended, and then returns false.
+func (c *stepContext) track(e Event) bool {
+	sent, ok := c.of.tree.hub.post(c.of, &e, &c.over)
+	if !ok {
+		return false
+	}
+	c.of.tell(c, c.of.env().tracker, e)
+	return delivered(sent, c.Done())
+}
+
+// tell hands an event to a tracker. Its failure changes nothing: it is counted and logged.
 func (m *member) tell(ctx context.Context, t Tracker, e Event) {
 	if t == nil {
 		return
@@ -73,6 +94,7 @@ func (r *runner) endEvent(status Status, err error, next *planNode) []Event {
 		return nil
 	}
 	e := r.event(EventStepEnded)
+	e.N = r.number()
 	e.Status, e.Started = status, r.cur.started
 	if err != nil {
 		e.Error = validUTF8(err.Error())
@@ -90,7 +112,7 @@ func (r *runner) emitApp(ctx context.Context, kind EventKind, edit func(*Event))
 	}
 	if begins := kind == EventAppStarted || kind == EventBranchStarted; begins && !r.opened {
 		r.opened = true
-		r.watched.events.Store(0)
+		r.noted().events.Store(0)
 	}
 	e := r.event(kind)
 	if r.opened {
@@ -101,4 +123,12 @@ func (r *runner) emitApp(ctx context.Context, kind EventKind, edit func(*Event))
 		edit(&e)
 	}
 	r.track(ctx, e)
+}
+
+// told tells of events whose checkpoint is committed: to all but the journal, which has them.
+func (r *runner) told(ctx context.Context, events []Event) {
+	to := r.env().others
+	for _, e := range events {
+		r.inform(ctx, to, e)
+	}
 }

@@ -20,14 +20,20 @@ var (
 
 	// ErrPaused is the cause with which leaving Steps or Events early cancels what is running.
 	ErrPaused = errors.New("burdock: paused")
-	// ErrNotNeeded is the cause with which branches are cancelled after reduce has returned.
-	ErrNotNeeded = errors.New("burdock: reduce has returned")
+	// ErrNotNeeded is the cause with which branches are cancelled after reduce has returned, and what an action has
+	// spawned after the action has.
+	ErrNotNeeded = errors.New("burdock: nobody needs the branch any more")
 	// ErrSibling is the cause with which branches are cancelled after another one failed the visit.
 	ErrSibling = errors.New("burdock: another branch failed")
-	// ErrSuspended is what Results.Err returns when every unfinished branch waits for an input.
+	// ErrCancelled is the cause with which Cancel ends an application.
+	ErrCancelled = errors.New("burdock: cancelled by a message")
+	// ErrSuspended is what Results.Err returns when every unfinished branch waits for an input, and Handle.Wait when
+	// what was spawned does. An action that returns it while something that it has spawned waits is one that waits.
 	ErrSuspended = errors.New("burdock: every unfinished branch waits")
 	// ErrNoResult is what First returns when there was no branch at all.
 	ErrNoResult = errors.New("burdock: no branch completed")
+	// ErrTooDeep is the failure of a branch that is nested deeper than Options.MaxDepth.
+	ErrTooDeep = errors.New("burdock: branches are nested too deep")
 	// ErrTimeout is the cause with which an action's Timeout cancels its attempt. It is a context.DeadlineExceeded.
 	ErrTimeout error = timeoutError{}
 )
@@ -49,7 +55,27 @@ type StepError struct {
 }
 
 func (e *StepError) Error() string {
-	return fmt.Sprintf("%s: step %d (%s), attempt %d: %v", e.Path, e.Seq, e.Action, e.Attempt, e.Err)
+	return fmt.Sprintf("%s: step %d (%s), attempt %d: %v", e.Path, e.Seq, e.Action, e.Attempt, innermost(e.Err))
+}
+
+// innermost follows the error of a step through branches to where it comes from, as long as each was the only one to
+// fail. Its path tells of the steps around it; with the text of each, an error from a hundred branches deep would have
+// fifty thousand bytes.
+func innermost(err error) error {
+	for {
+		step, ok := err.(*StepError) //nolint:errorlint // It takes wrappers off one by one.
+		if !ok {
+			return err
+		}
+		inner := step.Err
+		if m, ok := inner.(*MapError); ok && len(m.Branches) == 1 { //nolint:errorlint // As above.
+			inner = m.Branches[0].Err
+		}
+		if _, ok := inner.(*StepError); !ok { //nolint:errorlint // As above.
+			return err
+		}
+		err = inner
+	}
 }
 
 // Unwrap returns Err.
@@ -92,7 +118,12 @@ type BranchError struct {
 	Err   error
 }
 
-func (e *BranchError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err) }
+func (e *BranchError) Error() string {
+	if _, located := e.Err.(*StepError); located { //nolint:errorlint // A StepError itself begins with the path.
+		return innermost(e.Err).Error()
+	}
+	return fmt.Sprintf("%s: %v", e.Path, e.Err)
+}
 
 // Unwrap returns Err.
 func (e *BranchError) Unwrap() error { return e.Err }
@@ -108,11 +139,7 @@ func (e *MapError) Error() string {
 			fmt.Fprintf(&b, "; and %d more", len(e.Branches)-i)
 			break
 		}
-		if _, located := br.Err.(*StepError); located { //nolint:errorlint // A StepError itself begins with the path.
-			fmt.Fprintf(&b, "; %v", br.Err)
-		} else {
-			fmt.Fprintf(&b, "; %v", br)
-		}
+		fmt.Fprintf(&b, "; %v", br)
 	}
 	return b.String()
 }

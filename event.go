@@ -23,7 +23,7 @@ type EventKind string
 
 // The kinds of events, with the fields that are set beside the common ones.
 const (
-	EventAppStarted    EventKind = "app_started"    // a Run, Steps or branch begins: Graph, GraphHash
+	EventAppStarted    EventKind = "app_started"    // a Run, Steps or Events begins: Graph, GraphHash
 	EventAppEnded      EventKind = "app_ended"      // it ends: Stop, Status, Error
 	EventStepStarted   EventKind = "step_started"   // an attempt begins: Action, Attempt
 	EventStepEnded     EventKind = "step_ended"     // an attempt ends: Status, Error, Started, Next

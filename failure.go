@@ -60,7 +60,7 @@ func (f *Failure) UnmarshalJSON(data []byte) error {
 // revive gives a decoded Failure an error that Is its sentinels.
 func (f *Failure) revive(known []error) {
 	var is []error
-	for _, s := range known {
+	for _, s := range slices.Concat(ownSentinels, known) {
 		if slices.Contains(f.Sentinels, s.Error()) {
 			is = append(is, s)
 		}
@@ -68,13 +68,16 @@ func (f *Failure) revive(known []error) {
 	f.err = &restoredError{text: f.Text, is: is}
 }
 
+// ownSentinels are the errors of this package that a failure still Is after a restart, whatever the graph registers.
+var ownSentinels = []error{ErrTimeout, ErrCancelled}
+
 // newFailure records err, which ended the given step.
 func newFailure(err error, action string, seq int64, attempt int, known []error) *Failure {
 	if step, ok := err.(*StepError); ok { //nolint:errorlint // Only the outermost wrapper is taken off.
 		err = step.Err
 	}
 	f := &Failure{Action: action, Seq: seq, Attempt: attempt, Text: errorText(err), Type: typeName(err), err: err}
-	for _, s := range known {
+	for _, s := range slices.Concat(ownSentinels, known) {
 		if errors.Is(err, s) {
 			f.Sentinels = append(f.Sentinels, s.Error())
 		}

@@ -134,7 +134,7 @@ func recordAt(ctx context.Context, store Store, id string, seq int64) (*record, 
 // beginAnew makes the position the beginning of an application of its own.
 func (r *runner) beginAnew(origin Ref) {
 	r.seq, r.last, r.born, r.since, r.halted, r.origin = 0, "", false, 0, "", origin
-	r.attempt, r.status, r.rerun, r.revisit, r.spent = 0, "", false, false, 0
+	r.attempt, r.status, r.rerun, r.revisit, r.spawned, r.spent = 0, "", false, false, false, 0
 }
 
 // edit replaces keys of the state the fork begins with.

@@ -14,13 +14,15 @@ import (
 // A Graph is a state machine: nodes, each an action with the routes that follow it. It is an immutable value, made by
 // NewGraph, and may serve any number of applications at once.
 type Graph struct {
-	name   string
-	parts  graphParts
-	start  string
-	exits  map[string]bool // Until: the graph ends after these
-	plan   func() (*plan, error)
-	hashed func() hashed
-	err    error // of From, Until and Replace, reported by whoever uses the graph
+	name     string
+	parts    graphParts
+	start    string
+	exits    map[string]bool // Until: the graph ends after these
+	plan     func() (*plan, error)
+	hashed   func() hashed
+	executor Executor // of On
+	err      error    // of From, Until and Replace, reported by whoever uses the graph
+	plain    *Graph   // of one with a Fallback: without it
 }
 
 // graphParts is what NewGraph was given, sorted.
@@ -79,6 +81,7 @@ func Sentinels(errs ...error) Part { return sentinelsPart(errs) }
 // NewGraph makes a graph and checks it. It reports everything that is wrong at once, joined: windows and types that
 // cannot be saved, names that stand twice, routes to unknown nodes, nodes that cannot be reached, routes that can never
 // be taken, one key with two types, and branch graphs that read what they are not given or do not write their result.
+// A name of GraphNamed that no graph around it has is left to whoever makes an application of the graph.
 func NewGraph(name string, parts ...Part) (*Graph, error) {
 	g := &Graph{name: name, exits: map[string]bool{}}
 	for _, p := range parts {
@@ -138,8 +141,19 @@ func (g *Graph) node(name string) *nodePart {
 
 // changed returns a copy with its own plan.
 func (g *Graph) changed() *Graph {
-	c := &Graph{name: g.name, parts: g.parts, start: g.start, exits: g.exits, err: g.err}
+	c := &Graph{name: g.name, parts: g.parts, start: g.start, exits: g.exits, executor: g.executor, err: g.err}
 	c.prepare()
+	return c
+}
+
+// On returns a copy of the graph whose branches run where ex says, and what is below them too. It holds where the graph
+// is a branch, and overrides what a map or the application says; Task.Cascade overrides it. Hash does not change.
+func (g *Graph) On(ex Executor) *Graph {
+	c := g.changed()
+	c.executor = ex
+	if ex == nil {
+		c.err = errors.Join(c.err, fmt.Errorf("graph %q: On: a nil Executor; Local runs branches in this process", g.name))
+	}
 	return c
 }
 
@@ -214,7 +228,7 @@ func (g *Graph) Hash() string {
 	return g.hashed().hash
 }
 
-// A Runnable can be an application and a branch: a *Graph, or an *Action, which is a graph of one node.
+// A Runnable can be a branch: a *Graph, an *Action, which is a graph of one node, or a graph around it by GraphNamed.
 type Runnable interface {
 	asGraph() *Graph
 	// Name names the branch.
@@ -231,7 +245,7 @@ func (g *Graph) withFallback(a *Action) *Graph {
 	f := *g
 	f.parts.nodes = append(slices.Clone(g.parts.nodes), nodePart{action: a})
 	f.parts.every = append(slices.Clone(g.parts.every), OnError(AnyError, a))
-	f.parts.fallback = a
+	f.parts.fallback, f.plain = a, g
 	f.prepare()
 	return &f
 }

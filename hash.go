@@ -16,9 +16,11 @@ import (
 // description is a graph as data: what Hash is computed from, what a store keeps to say later what has changed, and what
 // a page draws.
 type description struct {
-	Name  string            `json:"name"`
-	Start string            `json:"start"`
-	Nodes []nodeDescription `json:"nodes"`
+	Name      string            `json:"name"`
+	Start     string            `json:"start,omitempty"`
+	Nodes     []nodeDescription `json:"nodes,omitempty"`
+	Reference bool              `json:"reference,omitempty"` // to the graph of that name around it, which starts at Start
+	Fallback  *nodeDescription  `json:"fallback,omitempty"`  // of a reference: what the branch has beside that graph's nodes
 }
 
 type nodeDescription struct {
@@ -79,10 +81,17 @@ func (d *description) untag() {
 	// The order of the nodes says nothing: where the graph starts and what follows what is said by name.
 	slices.SortFunc(d.Nodes, func(a, b nodeDescription) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range d.Nodes {
-		d.Nodes[i].Tags, d.Nodes[i].Bound = nil, nil
-		for j := range d.Nodes[i].Branches {
-			d.Nodes[i].Branches[j].untag()
-		}
+		d.Nodes[i].untag()
+	}
+	if d.Fallback != nil {
+		d.Fallback.untag()
+	}
+}
+
+func (n *nodeDescription) untag() {
+	n.Tags, n.Bound = nil, nil
+	for i := range n.Branches {
+		n.Branches[i].untag()
 	}
 }
 
@@ -119,7 +128,26 @@ func describeNode(p *plan, n *planNode) nodeDescription {
 		d.Routes = append(d.Routes, routeDescription{Label: r.route.label(), To: r.to.action.name, Error: true})
 	}
 	for _, b := range n.branches {
-		d.Branches = append(d.Branches, describe(b.plan))
+		d.Branches = append(d.Branches, b.describe())
+	}
+	return d
+}
+
+// describe names what a reference refers to, which is described where it stands. One that is open has a name only.
+func (b *branchPlan) describe() description {
+	if !b.refers {
+		return describe(b.plan)
+	}
+	d := description{Name: b.name, Reference: true}
+	if b.plan == nil {
+		return d
+	}
+	d.Start = b.plan.start.action.name
+	for _, n := range b.plan.nodes {
+		if n.fallback {
+			fallback := describeNode(b.plan, n)
+			d.Fallback = &fallback
+		}
 	}
 	return d
 }

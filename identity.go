@@ -39,6 +39,8 @@ func badID(id string) string {
 // that the same work has the same id after a restart and other work never does.
 func (m *member) identity() string {
 	switch {
+	case m.branch == nil && m.tree.guest != nil:
+		return m.tree.guest.App
 	case m.branch == nil:
 		return m.tree.root
 	case m.watched != nil:
@@ -98,9 +100,12 @@ func (b *branch) fingerprint(o *opening) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// appendBindings appends, to be hashed, what the actions of a plan are bound to, those of the maps within included.
-func (p *plan) appendBindings(dst []byte) []byte {
-	for _, n := range p.nodes {
+// hashBindings hashes what the actions of a branch are bound to, those of the maps within included. known has the hashes
+// of branches that were met before, and of those that are being hashed a number.
+func (b *branchPlan) hashBindings(known map[*branchPlan]string) string {
+	known[b] = strconv.Itoa(len(known))
+	var all []byte
+	for _, n := range b.plan.nodes {
 		for _, in := range n.inputs {
 			if !in.bound.IsValid() || in.field.Secret {
 				continue
@@ -109,22 +114,54 @@ func (p *plan) appendBindings(dst []byte) []byte {
 			if err != nil {
 				data = fmt.Append(nil, err)
 			}
-			dst = appendParts(dst, n.action.name, in.field.Name, string(data))
+			all = appendParts(all, n.action.name, in.field.Name, string(data))
 		}
-		for _, b := range n.branches {
-			dst = appendParts(dst, n.action.name, b.name, b.bindings())
+		for _, inner := range n.branches {
+			sum, met := known[inner]
+			if !met {
+				sum = inner.hashBindings(known)
+			}
+			all = appendParts(all, n.action.name, inner.name, sum)
 		}
 	}
-	return dst
+	sum := sha256.Sum256(all)
+	known[b] = string(sum[:])
+	return known[b]
 }
 
 // path returns the readable place of the application: run-7/every_pair#3/gpt_4:0.
 func (m *member) path() string {
 	if m.branch == nil {
-		return escapePath(m.tree.root)
+		return m.tree.place()
+	}
+	var b strings.Builder
+	b.Grow(64)
+	m.writePath(&b)
+	return b.String()
+}
+
+// writePath makes one text of all places: to join one more to each would cost a branch a hundred deep a hundred copies.
+func (m *member) writePath(b *strings.Builder) {
+	if m.branch == nil {
+		b.WriteString(m.tree.place())
+		return
 	}
 	v := m.visit
-	return v.of.path() + "/" + escapePath(v.node.action.name) + "#" + strconv.FormatInt(v.seq, 10) + "/" + m.branch.pathKey()
+	v.of.writePath(b)
+	b.WriteByte('/')
+	b.WriteString(escapePath(v.node.action.name))
+	b.WriteByte('#')
+	b.WriteString(strconv.FormatInt(v.seq, 10))
+	b.WriteByte('/')
+	b.WriteString(m.branch.pathKey())
+}
+
+// place is the path of what the tree grows from.
+func (t *tree) place() string {
+	if t.guest != nil {
+		return t.guest.Path
+	}
+	return escapePath(t.root)
 }
 
 // pathKey is the branch's key as it stands in a path: parts joined by ':', each escaped.

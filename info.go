@@ -61,7 +61,7 @@ func Info(ctx context.Context) *StepInfo {
 	m := c.of
 	return &StepInfo{
 		Root: m.tree.root, App: m.identity(), Path: m.path(), Seq: c.seq, Attempt: c.attempt, Action: c.node.action.name,
-		Key: m.branchKey(), Index: m.branchIndex(), Durable: m.tree.durable,
+		Key: m.branchKey(), Index: m.branchIndex(), Durable: m.durable(),
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/burdock-go/burdock/internal/bind"
 )
 
-// Inputs are values given from outside, by name. As an option of Run or Steps they are events: each serves the first
+// Inputs are values given from outside, by name. As an option of Run, Steps or Events they are events: each serves the first
 // step that declares it and is recorded with that step. As Options.Given they are configuration: they serve every step
 // and branch and are never stored.
 type Inputs struct {
@@ -22,6 +22,7 @@ type Inputs struct {
 type givenInput struct {
 	name  string
 	value any
+	loose bool // by Input: an untyped constant, or JSON
 }
 
 // Given takes inputs from windows: structs with input tags. A field marked optional that is zero is not given.
@@ -38,7 +39,7 @@ func Given(windows ...any) Inputs {
 		for i := range w.Fields {
 			f := &w.Fields[i]
 			if fv := f.Value(v); f.Input && (!f.Optional || !fv.IsZero()) {
-				in.values = append(in.values, givenInput{f.Name, fv.Interface()})
+				in.values = append(in.values, givenInput{name: f.Name, value: fv.Interface()})
 			}
 		}
 	}
@@ -47,7 +48,12 @@ func Given(windows ...any) Inputs {
 
 // Input is one input by name. An untyped constant fits any type that can hold it.
 func Input(name string, value any) Inputs {
-	return Inputs{values: []givenInput{{name, value}}}
+	return Inputs{values: []givenInput{{name, value, true}}}
+}
+
+// And returns the inputs of both.
+func (in Inputs) And(more Inputs) Inputs {
+	return Inputs{slices.Concat(in.values, more.values), slices.Concat(in.errs, more.errs)}
 }
 
 func (in Inputs) applyRun(o *runOptions) { o.given = append(o.given, in) }
@@ -71,13 +77,7 @@ func (p *plan) check(what string, all ...Inputs) (values, error) {
 				errs = append(errs, fmt.Errorf("input %q: no action of graph %q declares it%s", g.name, p.graph.name, oneOf(p.inputNames())))
 				continue
 			}
-			v, err := constant(g.value, use.typ)
-			if err == nil && !use.secret {
-				v, err = use.codec.Normalize(v)
-			}
-			if err == nil && !use.secret {
-				err = use.codec.Valid(v)
-			}
+			v, err := use.value(g)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("input %q of %s: %w", g.name, use.by, err))
 				continue
@@ -89,6 +89,27 @@ func (p *plan) check(what string, all ...Inputs) (values, error) {
 		}
 	}
 	return out, joined(what, errs)
+}
+
+// value returns what was given as a value of the input's type.
+func (u *inputUse) value(g givenInput) (reflect.Value, error) {
+	v, err := constant(g.value, u.typ)
+	if err != nil || u.secret {
+		return v, err
+	}
+	if v, err = u.codec.Normalize(v); err == nil {
+		err = u.codec.Valid(v)
+	}
+	return v, err
+}
+
+// inputOf is value for an input that the plan may not declare.
+func (p *plan) inputOf(g givenInput) (reflect.Value, error) {
+	use := p.inputs[g.name]
+	if use == nil {
+		return reflect.Value{}, fmt.Errorf("no action of graph %q declares it", p.graph.name)
+	}
+	return use.value(g)
 }
 
 // sources is where the inputs of one application come from, the nearest first. Maps are never written to after they were

@@ -2,7 +2,6 @@ package burdock
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"iter"
 	"reflect"
@@ -44,6 +43,9 @@ type MapOptions struct {
 	// route takes the failure. It may read the input "failure". A branch whose Fallback returns has completed. It is not
 	// asked after a cancellation. Defaults to none.
 	Fallback *Action
+	// Branches is what the branches, and everything below, have instead of what the application around them has.
+	// Defaults to nothing.
+	Branches *Cascade
 }
 
 // A Limiter says when the next branch may begin. Wait returns nil then, and an error when ctx has ended or no moment
@@ -250,13 +252,13 @@ func (o *MapOptions) check(a *Action) {
 // branchPlan is one runnable of a map, compiled with the window that its branches begin with.
 type branchPlan struct {
 	name   string
-	plan   *plan
+	refers bool    // it is GraphNamed
+	plan   *plan   // nil if no graph around it has the name; no application has such a branch
 	sch    *schema // the plan's, with the keys of the window
 	begin  []store // nil if Sub is State
 	inputs []inputField
 	keys   []*bind.Field
 	result []load
-	inner  []*inputUse // inputs the branch needs from outside
 
 	bindings func() string // hash of what its actions are bound to
 }
@@ -272,7 +274,7 @@ func (c *compiler) branches() {
 			c.errorf("action %q: it has no actions to run", n.action.name)
 		}
 		names := map[string]bool{}
-		for _, r := range par.tasks {
+		for i, r := range par.tasks {
 			if isNil(r) {
 				c.errorf("action %q: one of the actions to run is nil", n.action.name)
 				continue
@@ -281,7 +283,7 @@ func (c *compiler) branches() {
 				c.errorf("action %q: two of the actions to run are named %q; give one another name with Named", n.action.name, r.Name())
 			}
 			names[r.Name()] = true
-			c.branch(n, r)
+			c.branch(n, i)
 		}
 	}
 }
@@ -291,19 +293,53 @@ func isNil(r Runnable) bool {
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
-func (c *compiler) branch(n *planNode, r Runnable) {
-	who := fmt.Sprintf("action %q", n.action.name)
+// branch compiles one of the runnables of a map, unless its graph has another plan that has done so.
+func (c *compiler) branch(n *planNode, run int) {
 	par := n.action.spec.par
-	p, err := compile(r.asGraph().withFallback(par.opts.Fallback), inherited{c.p.customs, c.p.sentinels})
-	if err != nil {
-		c.errorf("%s: %w", who, err)
+	b := c.scope.branches[site{par, run}]
+	if b == nil {
+		b = &branchPlan{name: par.tasks[run].Name()}
+		b.bindings = sync.OnceValue(func() string { return b.hashBindings(map[*branchPlan]string{}) })
+		c.scope.branches[site{par, run}] = b
+		c.link(&link{by: c, node: n, b: b}, par.tasks[run])
+	}
+	n.branches = append(n.branches, b)
+}
+
+// link compiles what a branch runs. What a reference refers to has to wait.
+func (c *compiler) link(l *link, r Runnable) {
+	c.links = append(c.links, l)
+	if _, l.b.refers = r.(graphNamed); l.b.refers {
+		if why := bind.BadName(l.b.name); why != "" {
+			c.errorf("%s: GraphNamed(%q): the name %s", l.who(), l.b.name, why)
+			return
+		}
+		c.family.references = append(c.family.references, l)
 		return
 	}
-	b := &branchPlan{name: r.Name(), plan: p, sch: p.sch}
-	b.bindings = sync.OnceValue(func() string {
-		sum := sha256.Sum256(p.appendBindings(nil))
-		return string(sum[:])
-	})
+	g := r.asGraph()
+	inner := &scope{graph: g.whole(), around: c.scope, inherits: inherited{c.p.customs, c.p.sentinels}}
+	l.of = c.family.compile(g.withFallback(l.par().opts.Fallback), inner)
+	l.b.plan = l.of.p
+}
+
+// checkBranches checks the windows with which the branches begin and end, the inner ones first.
+func (c *compiler) checkBranches() {
+	for _, l := range c.links {
+		if l.of == nil {
+			c.openWindows(l)
+			continue
+		}
+		l.of.checkBranches()
+		if l.of.err() == nil {
+			c.checkBranch(l)
+		}
+	}
+}
+
+func (c *compiler) checkBranch(l *link) {
+	b, par, who := l.b, l.par(), l.who()
+	b.sch = b.plan.sch
 	before := len(c.errs)
 	given := c.begin(b, par, who)
 	c.result(b, par, who)
@@ -311,11 +347,9 @@ func (c *compiler) branch(n *planNode, r Runnable) {
 		reader := fmt.Sprintf("the result %s of %s", windowName(par.res), who)
 		c.errs = append(c.errs, wrapAll(fmt.Sprintf("%s: branch %q", who, b.name), b.unwritten(given, reader))...)
 	}
-	for _, last := range p.nodes {
+	for _, last := range b.plan.nodes {
 		last.last = b.returnedBy(last, par)
 	}
-	c.innerInputs(n, b)
-	n.branches = append(n.branches, b)
 }
 
 // returnedBy reports whether the branch ends with n, and the result is of the type that n returns and holds the same
@@ -409,19 +443,36 @@ func (c *compiler) result(b *branchPlan, par *parallel, who string) {
 	}
 }
 
-// innerInputs makes the inputs of a branch graph inputs of the parallel action.
-func (c *compiler) innerInputs(n *planNode, b *branchPlan) {
-	fromWindow := map[string]bool{}
-	for _, in := range b.inputs {
-		fromWindow[in.field.Name] = true
+// innerInputs makes the inputs of branches inputs of the parallel actions that run them, as far as they can run. It
+// reports whether that changes those of the graph.
+func (c *compiler) innerInputs() (changed bool) {
+	for _, n := range c.p.nodes {
+		n.inner = nil
+		if n.index >= len(c.seen) || !c.seen[n.index] {
+			continue
+		}
+		for _, b := range n.branches {
+			if b.plan == nil {
+				continue
+			}
+			for _, u := range b.plan.inputList {
+				outer := *u
+				outer.optional = outer.optional || gives(n.action.spec.par.sub, u.name)
+				n.inner = append(n.inner, &outer)
+				changed = c.declare(&outer) || changed
+			}
+		}
 	}
-	for _, u := range b.plan.inputList {
-		outer := *u
-		outer.optional = outer.optional || fromWindow[u.name]
-		b.inner = append(b.inner, &outer)
-		n.inner = append(n.inner, &outer)
-		c.declare(&outer)
+	return changed
+}
+
+// gives reports whether a window that branches begin with has a field for the input.
+func gives(sub reflect.Type, input string) bool {
+	if sub == reflect.TypeFor[State]() {
+		return false
 	}
+	w, _ := bind.Of(sub, bind.Begin)
+	return slices.ContainsFunc(w.Fields, func(f bind.Field) bool { return f.Input && f.Name == input })
 }
 
 func (p *plan) inputNames() []string { return sortedKeys(p.inputs) }

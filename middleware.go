@@ -3,6 +3,7 @@ package burdock
 import (
 	"context"
 	"errors"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -35,6 +36,9 @@ type StepCall struct {
 	StepInfo
 
 	before, after State
+
+	node *planNode
+	args []reflect.Value // its inputs
 }
 
 // Before returns the state that the step began with: all of it, not only what the action reads.
@@ -53,9 +57,9 @@ var (
 func (a *attempt) wrapped(res *result) {
 	m := a.run.member
 	given := State{sch: a.state.sch, vals: slices.Clone(a.state.vals)} // the runner's own may be another branch's later
-	s := &StepCall{before: given, after: given, StepInfo: StepInfo{
+	s := &StepCall{before: given, after: given, node: a.node, args: a.args, StepInfo: StepInfo{
 		Root: m.tree.root, App: m.identity(), Path: m.path(), Seq: a.seq, Attempt: a.number, Action: a.node.action.name,
-		Key: m.branchKey(), Index: m.branchIndex(), Durable: m.tree.durable,
+		Key: m.branchKey(), Index: m.branchIndex(), Durable: m.durable(),
 	}}
 	var running sync.Mutex // next runs once at a time, and the attempt does not end while it does
 	over, called := false, false
@@ -72,7 +76,7 @@ func (a *attempt) wrapped(res *result) {
 				*res = result{err: &PanicError{Where: a.place(), Value: v, Stack: debug.Stack()}}
 			}
 			a.ctx, a.where = ctx, "a middleware" // whether its Timeout is over is asked of the attempt's own
-			a.leave()
+			a.leave(res)
 			err = res.err
 		}()
 		a.bare(res)
@@ -81,7 +85,7 @@ func (a *attempt) wrapped(res *result) {
 		}
 		return res.err
 	}
-	for _, m := range slices.Backward(m.tree.middleware) {
+	for _, m := range slices.Backward(m.env().middleware) {
 		next = m(next)
 	}
 	a.where = "a middleware"

@@ -307,7 +307,7 @@ func (a *App) rewrite(ctx context.Context) error {
 	if len(a.rewritten) == 0 {
 		return nil
 	}
-	if err := a.tree.save(ctx, a.rewritten); err != nil {
+	if err := a.tree.env.ledger.save(ctx, a.rewritten); err != nil {
 		return err
 	}
 	a.rewritten = nil

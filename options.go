@@ -22,11 +22,21 @@ type Options struct {
 	Given Inputs
 	// Cascade is where steps are saved and who is told of them; branches inherit it.
 	Cascade Cascade
+	// Branches is what the application's branches, and everything below, have instead of Cascade. Defaults to nothing.
+	Branches *Cascade
+	// At is what the branches of a parallel action, or what an action spawns, and everything below, have instead: by the
+	// name of the action, in whatever graph of the tree its node stands. Defaults to nothing.
+	At map[string]*Cascade
 	// Durability says what an acknowledged step survives. Defaults to Durable.
 	Durability Durability
 	// MaxConcurrency bounds how many action functions run at one moment in the whole tree of branches. Reduce
-	// functions, routes and waiting for branches do not count. Defaults to no bound.
+	// functions, routes, waiting for branches and actions that have spawned something do not count. Defaults to no bound.
 	MaxConcurrency int
+	// MaxDepth bounds how deep branches nest: the application itself has depth 0, a branch of it 1, a branch of that 2, those of
+	// a Subgraph counted like others. A branch that is deeper fails with ErrTooDeep under the failure policy of its map: none
+	// of its actions is called, no Retry and no error route of its own is asked, only the Fallback of the map runs. Depth is
+	// no part of what is recorded, so a branch that has completed stays so when MaxDepth is less. Defaults to 100.
+	MaxDepth int
 	// Grace bounds how long a function may ignore its cancellation. When it is over the step fails with a *LeakError
 	// and the function's goroutine is left behind. Defaults to zero: functions are waited for.
 	Grace time.Duration
@@ -40,21 +50,6 @@ type Options struct {
 	Migrate func(ctx context.Context, m *Migration) error
 	// Logger is told of events that the tracker refused. Defaults to slog.Default().
 	Logger *slog.Logger
-}
-
-// A Cascade is what an application and all its branches share.
-type Cascade struct {
-	// Store keeps checkpoints. Nil: nothing is saved, and nothing can be resumed.
-	Store Store
-	// RestoreFrom is where Resume, Open and Fork also look for the application, or the origin, if Store does not have it.
-	// With the first claim its records are copied into Store, the application's own last, so that a copy
-	// that was interrupted begins again; nothing there is changed. Nobody should go on with the application there, as
-	// no claim is taken of it. Nil: nowhere.
-	RestoreFrom Store
-	// Tracker is told of events. Nil: no event is built.
-	Tracker Tracker
-	// Middleware wraps each attempt of each step, the first outermost. Defaults to none.
-	Middleware []Middleware
 }
 
 // check reports everything that is wrong with the options.
@@ -71,21 +66,25 @@ func (o *Options) check() error {
 	if o.MaxConcurrency < 0 {
 		errs = append(errs, fmt.Errorf("Options.MaxConcurrency is %d; it is positive, or zero for no bound", o.MaxConcurrency))
 	}
+	if o.MaxDepth < 0 {
+		errs = append(errs, fmt.Errorf("Options.MaxDepth is %d; it is positive, or zero for the default", o.MaxDepth))
+	}
 	if o.Grace < 0 {
 		errs = append(errs, fmt.Errorf("Options.Grace is %v; it is positive, or zero to wait", o.Grace))
 	}
 	return errors.Join(errs...)
 }
 
-// A RunOption is an option of Run or Steps: Given, Input, HaltBefore, HaltAfter.
+// A RunOption is an option of Run, Steps or Events: Given, Input, HaltBefore, HaltAfter.
 type RunOption interface {
 	applyRun(o *runOptions)
 }
 
 type runOptions struct {
-	given  []Inputs
-	before []Selector
-	after  []Selector
+	given   []Inputs
+	answers []inputFor
+	before  []Selector
+	after   []Selector
 }
 
 type haltOption struct {
@@ -141,11 +140,9 @@ func (g *Graph) inBranch(sel Selector) bool {
 }
 
 func (p *plan) inBranch(sel Selector) bool {
-	for _, n := range p.nodes {
-		for _, b := range n.branches {
-			if len(b.plan.graph.selected(sel)) > 0 || b.plan.inBranch(sel) {
-				return true
-			}
+	for b := range p.below() {
+		if len(b.plan.graph.selected(sel)) > 0 {
+			return true
 		}
 	}
 	return false

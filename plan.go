@@ -28,6 +28,8 @@ type plan struct {
 	inputList []*inputUse          // the same in order of declaration
 	bound     map[string]string    // inputs that are bound, by whom
 	boundType map[string]reflect.Type
+	open      []openName  // references to graphs that are not around this one
+	spawns    *spawnPlans // of what its actions spawn
 }
 
 // planNode is one node, ready to run.
@@ -147,17 +149,26 @@ type inherited struct {
 
 // compiler turns one graph into a plan and collects everything that is wrong with it.
 type compiler struct {
-	g     *Graph
-	p     *plan
-	named map[string]*planNode
-	owner map[string]string // key → who gave it its type
-	errs  []error
+	g      *Graph
+	p      *plan
+	family *family
+	scope  *scope
+	named  map[string]*planNode
+	owner  map[string]string // key → who gave it its type
+	seen   []bool            // which nodes can run, by index
+	links  []*link           // the branches of the graph that it has compiled
+	errs   []error           // without those of the branches' graphs
 }
 
-func compile(g *Graph, inh inherited) (*plan, error) {
-	c := &compiler{g: g, named: map[string]*planNode{}, owner: map[string]string{}}
+// compile compiles a graph that stands in a scope, and the graphs within it. References among these are left for later.
+func (f *family) compile(g *Graph, s *scope) *compiler {
+	c := &compiler{g: g, family: f, scope: s, named: map[string]*planNode{}, owner: map[string]string{}}
+	if s.first == nil {
+		s.first, s.branches = c, map[site]*branchPlan{}
+	}
+	inh := s.inherits
 	c.p = &plan{
-		graph: g, sch: newSchema(), inputs: map[string]*inputUse{}, bound: map[string]string{}, boundType: map[string]reflect.Type{},
+		graph: g, sch: newSchema(), spawns: &spawnPlans{}, inputs: map[string]*inputUse{}, bound: map[string]string{}, boundType: map[string]reflect.Type{},
 		customs:   append(slices.Clone(inh.customs), g.parts.codecs...),
 		sentinels: append(slices.Clone(inh.sentinels), g.parts.sentinels...),
 	}
@@ -170,10 +181,8 @@ func compile(g *Graph, inh inherited) (*plan, error) {
 	c.branches()
 	c.routes()
 	c.reachable()
-	if err := joined(fmt.Sprintf("graph %q", g.name), c.errs); err != nil {
-		return nil, err
-	}
-	return c.p, nil
+	f.compilers = append(f.compilers, c)
+	return c
 }
 
 func (c *compiler) errorf(format string, args ...any) {
@@ -371,19 +380,29 @@ func (c *compiler) input(a *Action, f *bind.Field, at string, bindings map[strin
 // failureInput names the input that carries what an error route handles.
 const failureInput = "failure"
 
-// declare adds an input to those of the graph.
-func (c *compiler) declare(u *inputUse) {
+// declare adds an input to those of the graph, and reports whether that changes them.
+func (c *compiler) declare(u *inputUse) (changed bool) {
 	old := c.p.inputs[u.name]
 	switch {
 	case old == nil:
 		copied := *u
 		c.p.inputs[u.name] = &copied
 		c.p.inputList = append(c.p.inputList, &copied)
+		return true
 	case old.typ != u.typ:
-		c.errorf("input %q has two types: %s of %s, %s of %s", u.name, old.typ, old.by, u.typ, u.by)
-	default:
-		old.optional = old.optional && u.optional
-		old.secret = old.secret || u.secret
+		c.conflict(fmt.Errorf("input %q has two types: %s of %s, %s of %s", u.name, old.typ, old.by, u.typ, u.by))
+		return false
+	}
+	optional, secret := old.optional && u.optional, old.secret || u.secret
+	changed = optional != old.optional || secret != old.secret
+	old.optional, old.secret = optional, secret
+	return changed
+}
+
+// conflict reports an error that may be found several times.
+func (c *compiler) conflict(err error) {
+	if !slices.ContainsFunc(c.errs, func(e error) bool { return e.Error() == err.Error() }) {
+		c.errs = append(c.errs, err)
 	}
 }
 

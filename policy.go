@@ -12,7 +12,8 @@ type Policy interface {
 
 // Timeout bounds each attempt of an action. When it is over the attempt's context ends with cause ErrTimeout; a function
 // that then returns an error has failed with one that Is context.DeadlineExceeded, and one that returns nil has
-// completed. A function that ignores its context is waited for, see Options.Grace.
+// completed. A function that ignores its context is waited for, see Options.Grace. The time that a loop over App.Events lets
+// the action wait does not count.
 func Timeout(d time.Duration) Policy { return timeoutPolicy(d) }
 
 type timeoutPolicy time.Duration

@@ -7,7 +7,7 @@ import (
 
 // readRecord reads the record of the application: the store's, or else the one to restore from.
 func (a *App) readRecord(ctx context.Context) (*record, error) {
-	a.origin, a.abroad = a.tree.store, false
+	a.origin, a.abroad = a.tree.env.ledger.store, false
 	rec, err := readRecord(ctx, a.origin, a.tree.root)
 	if a.elsewhere == nil || !errors.Is(err, ErrNotFound) {
 		return rec, err
@@ -33,25 +33,25 @@ func (a *App) takeOver(ctx context.Context) error {
 		if err != nil {
 			return &StoreError{Op: "list", App: a.tree.root, Err: err}
 		}
-		cp.Fence = a.tree.fence
+		cp.Fence = a.tree.env.ledger.fence
 		if cp.App == a.tree.root {
 			own = append(own, cp)
 			continue
 		}
 		branches = append(branches, cp)
 		if len(branches) == copiedAtOnce {
-			if err := a.tree.write(ctx, branches, nil); err != nil {
+			if err := a.tree.env.ledger.write(ctx, branches, nil); err != nil {
 				return err
 			}
 			branches = branches[:0]
 		}
 	}
 	if len(branches) > 0 {
-		if err := a.tree.write(ctx, branches, nil); err != nil {
+		if err := a.tree.env.ledger.write(ctx, branches, nil); err != nil {
 			return err
 		}
 	}
-	if err := a.tree.write(ctx, own, nil); err != nil {
+	if err := a.tree.env.ledger.write(ctx, own, nil); err != nil {
 		return err
 	}
 	a.abroad = false

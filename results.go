@@ -107,8 +107,8 @@ func (v *visit) take(order fan.Order) (delivery, bool) {
 	}
 	n := v.fan.Next(order)
 	if n == nil {
-		if v.fan.Suspended() {
-			v.fan.Stop(ErrSuspended)
+		if v.fan.Suspended() && v.suspend() {
+			return v.take(order)
 		}
 		return delivery{}, false
 	}

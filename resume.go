@@ -3,6 +3,7 @@ package burdock
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -197,6 +198,7 @@ func (r *runner) position(rec *record) error {
 	if r.next = r.plan.named(cp.Action); r.next == nil {
 		return r.noNode(cp.Action)
 	}
+	r.spawned = r.next.action.spec.par == nil && len(cp.Needs) == 0 // as far as its record can tell
 	r.recalled = cp.Inputs
 	if rec.handled != nil {
 		r.handles(rec.handled)
@@ -228,7 +230,7 @@ func (p *plan) named(name string) *planNode {
 // without starting anything up to the highest recorded index, and what has a result gets it back; the rest waits until
 // reduce asks for a result that is not there. What the sequence yields only later is found then.
 func (v *visit) restore() error {
-	if !v.run.records() || !v.run.revisit {
+	if v.env.ledger == nil || !v.run.revisit {
 		v.fan.Start()
 		return nil
 	}
@@ -256,10 +258,11 @@ func (v *visit) restore() error {
 func (v *visit) read() (highest, last int64, err error) {
 	v.recorded = map[string]*record{}
 	q := Query{Parent: Ref{App: v.id, Seq: v.seq}, Rebuild: true}
-	if err := v.run.tree.flush(v.ctx); err != nil {
+	l := v.env.ledger
+	if err := l.flush(v.ctx); err != nil {
 		return 0, 0, err
 	}
-	for cp, err := range v.run.tree.store.List(v.ctx, q) {
+	for cp, err := range l.store.List(v.ctx, q) {
 		if err != nil {
 			if v.ctx.Err() == nil {
 				v.run.tree.fail(&StoreError{Op: "list", App: v.id, Err: err})
@@ -278,7 +281,7 @@ func (v *visit) read() (highest, last int64, err error) {
 	if p := v.par.opts.Failures; p.name == "tolerate" {
 		var joins []int64
 		for _, rec := range v.recorded {
-			if rec.last.Join != 0 && standing(&rec.last) == StatusFailed {
+			if s := standing(&rec.last); rec.last.Join != 0 && (s == StatusFailed || s == StatusCancelled) {
 				joins = append(joins, rec.last.Join)
 			}
 		}
@@ -296,11 +299,10 @@ func (v *visit) match(n *fan.Node[branch]) error {
 	if b.watched == nil {
 		return nil
 	}
-	rec := v.recorded[b.watched.id]
-	if rec == nil {
-		return nil
+	rec, err := v.recordOf(b)
+	if rec == nil || err != nil {
+		return err
 	}
-	delete(v.recorded, b.watched.id)
 	if err := v.revive(b, rec); err != nil {
 		return fmt.Errorf("%s: %w", r.path(), err)
 	}
@@ -309,13 +311,41 @@ func (v *visit) match(n *fan.Node[branch]) error {
 	}
 	if cp := rec.last; cp.Status == StatusSuperseded {
 		cp.Status = b.fate.status()
-		v.marks = append(v.marks, cp)
+		v.mark(b.env().ledger, cp)
 	}
 	n.Found, n.Join = true, rec.last.Join
 	r.emitApp(v.ctx, EventRestored, func(e *Event) { e.Status, e.Join = b.fate.status(), n.Join })
-	b.forget()
 	return nil
 }
+
+// recordOf takes what earlier runs of the step have recorded of a branch, or nil.
+func (v *visit) recordOf(b *branch) (*record, error) {
+	l := b.env().ledger
+	switch {
+	case l == nil || !v.run.revisit:
+		return nil, nil
+	case l == v.env.ledger:
+		rec := v.recorded[b.watched.id]
+		delete(v.recorded, b.watched.id)
+		return rec, nil
+	}
+	if err := l.flush(v.ctx); err != nil { // its task names another store, which only it is looked for in
+		return nil, err
+	}
+	rec, err := readRecord(v.ctx, l.store, b.watched.id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return rec, err
+}
+
+// A mark is a record that a visit changes without running its application.
+type mark struct {
+	ledger *ledger
+	cp     Checkpoint
+}
+
+func (v *visit) mark(l *ledger, cp Checkpoint) { v.marks = append(v.marks, mark{l, cp}) }
 
 // revive puts a branch where its record says it stands. It has a status afterwards if it has a result.
 func (v *visit) revive(b *branch, rec *record) error {
@@ -330,6 +360,9 @@ func (v *visit) revive(b *branch, rec *record) error {
 	}
 	status := standing(&rec.last)
 	switch {
+	case rec.last.Join == 0 && r.next == nil: // it ended elsewhere, and nobody came to say in which place
+		b.out, err = b.collect(r.vals)
+		return err
 	case rec.last.Join == 0:
 		return r.recall(r.recalled, r.status == StatusRunning)
 	case r.next == nil:
@@ -337,13 +370,17 @@ func (v *visit) revive(b *branch, rec *record) error {
 			return err
 		}
 		b.fate = fateCompleted
-	case status == StatusFailed && !v.rerun && v.par.opts.Failures != FailFast && rec.last.Join < v.beyond:
+	case (status == StatusFailed || status == StatusCancelled) && !v.rerun && v.par.opts.Failures != FailFast && rec.last.Join < v.beyond:
 		failure := *rec.last.Error
 		failure.revive(r.plan.sentinels)
-		b.fate, b.err = fateFailed, &BranchError{Path: r.path(), Key: b.key(), Index: b.node.Index, Err: failure.err}
+		b.fate = fateFailed
+		if status == StatusCancelled {
+			b.fate = fateCancelled
+		}
+		b.err = &BranchError{Path: r.path(), Key: b.key(), Index: b.node.Index, Err: failure.err}
 		v.count(b, rec.last.Join)
 	default:
-		v.again(rec.last, status)
+		v.again(b, rec.last, status)
 		return r.recall(r.recalled, false)
 	}
 	return nil
@@ -351,10 +388,10 @@ func (v *visit) revive(b *branch, rec *record) error {
 
 // again notes that a failed branch runs again, so that its failure is no result any more, whenever the next crash comes.
 // What is found only while branches run is about to write a record of its own.
-func (v *visit) again(cp Checkpoint, status Status) {
+func (v *visit) again(b *branch, cp Checkpoint, status Status) {
 	if !v.restored {
 		cp.Status, cp.Join = status, 0
-		v.marks = append(v.marks, cp)
+		v.mark(b.env().ledger, cp)
 	}
 }
 
@@ -367,8 +404,12 @@ func (v *visit) remark(exhausted bool) error {
 			return err
 		}
 	}
-	batch := v.marks
+	marks := v.marks
 	v.marks = nil
+	batch, err := v.run.elsewhere(v.ctx, marks)
+	if err != nil {
+		return err
+	}
 	if v.run.rerun {
 		batch = append(batch, v.run.checkpoint(StatusRunning))
 	}
@@ -380,6 +421,27 @@ func (v *visit) remark(exhausted bool) error {
 	}
 	v.run.rerun, v.run.status = false, StatusRunning
 	return nil
+}
+
+// elsewhere saves the marks of stores other than that of the step itself, and returns the others for its commit.
+func (r *runner) elsewhere(ctx context.Context, marks []mark) (own []Checkpoint, err error) {
+	others := map[*ledger][]Checkpoint{}
+	for _, m := range marks {
+		if m.ledger == r.env().ledger {
+			own = append(own, m.cp)
+		} else {
+			others[m.ledger] = append(others[m.ledger], m.cp)
+		}
+	}
+	for l, batch := range others {
+		if err := l.claimed(ctx); err != nil {
+			return nil, err
+		}
+		if err := l.save(ctx, batch); err != nil {
+			return nil, err
+		}
+	}
+	return own, nil
 }
 
 // supersede marks the records of branches that the sequence has not yielded, and what is unfinished below them.
@@ -396,7 +458,7 @@ func (v *visit) supersede() error {
 			}
 		}
 		supersede(&cp)
-		v.marks = append(v.marks, cp)
+		v.mark(v.env.ledger, cp)
 	}
 	v.recorded = nil
 	return nil
@@ -414,34 +476,29 @@ func (v *visit) cancelLeft(n *fan.Node[branch]) error {
 	}
 	cancel := cancelling(newFailure(r.wrap(ErrNotNeeded), r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels))
 	switch {
-	case n.Suspended():
+	case n.Suspended() && r.cur.node == r.next: // otherwise it waits elsewhere
 		cp := r.checkpoint(StatusCancelled)
 		cancel(&cp)
-		v.marks = append(v.marks, cp)
+		v.mark(r.env().ledger, cp)
 	case r.unfinished():
-		if err := v.cancelLatest(r.watched.id, cancel); err != nil {
+		if err := v.cancelLatest(r.env().ledger, r.watched.id, cancel); err != nil {
 			return err
 		}
 	}
-	if r.next.action.spec.par == nil {
+	if r.next.action.spec.par == nil && !r.spawned {
 		return nil
 	}
 	return v.sweep(Ref{App: r.watched.id, Seq: r.seq + 1}, cancel)
 }
 
 // cancelLatest notes that the latest step of an application, which is unfinished, is cancelled.
-func (v *visit) cancelLatest(app string, cancel func(*Checkpoint)) error {
-	if err := v.run.tree.flush(v.ctx); err != nil {
-		return err
-	}
-	cp, err := v.run.tree.store.Load(context.WithoutCancel(v.ctx), Ref{App: app, Seq: -1})
+func (v *visit) cancelLatest(l *ledger, app string, cancel func(*Checkpoint)) error {
+	cp, err := l.latest(context.WithoutCancel(v.ctx), app)
 	if err != nil {
-		err = &StoreError{Op: "load", App: app, Err: err}
-		v.run.tree.fail(err)
 		return err
 	}
 	cancel(&cp)
-	v.marks = append(v.marks, cp)
+	v.mark(l, cp)
 	return nil
 }
 
@@ -456,37 +513,39 @@ func cancelling(why *Failure) func(*Checkpoint) {
 }
 
 // sweep notes that all unfinished branches of a step, and what is below them, are so no more.
-func (v *visit) sweep(parent Ref, mark func(*Checkpoint)) error {
-	swept, err := v.run.tree.unfinishedBelow(v.ctx, parent, mark)
+func (v *visit) sweep(parent Ref, change func(*Checkpoint)) error {
+	swept, err := v.run.tree.unfinishedBelow(v.ctx, parent, change)
 	v.marks = append(v.marks, swept...)
 	return err
 }
 
 // unfinishedBelow returns the records of the branches of a step that wait, or that an earlier process left in the midst
-// of one, and of what is below them, each changed by mark.
-func (t *tree) unfinishedBelow(ctx context.Context, parent Ref, mark func(*Checkpoint)) ([]Checkpoint, error) {
+// of one, and of what is below them, each changed by change.
+func (t *tree) unfinishedBelow(ctx context.Context, parent Ref, change func(*Checkpoint)) ([]mark, error) {
 	if err := t.flush(ctx); err != nil {
 		return nil, err
 	}
-	var swept []Checkpoint
+	var swept []mark
 	var below []Ref
-	for cp, err := range t.store.List(context.WithoutCancel(ctx), Query{Parent: parent, Latest: true}) {
-		if err != nil {
-			err = &StoreError{Op: "list", App: parent.App, Err: err}
-			t.fail(err)
-			return nil, err
-		}
-		switch cp.Status {
-		case StatusWaiting, StatusRunning:
-			mark(&cp)
-			swept = append(swept, cp)
-			below = append(below, cp.Ref())
-		case StatusCancelled: // itself, but maybe not all that is below
-			below = append(below, cp.Ref())
+	for _, l := range t.allLedgers() {
+		for cp, err := range l.store.List(context.WithoutCancel(ctx), Query{Parent: parent, Latest: true}) {
+			if err != nil {
+				err = &StoreError{Op: "list", App: parent.App, Err: err}
+				t.fail(err)
+				return nil, err
+			}
+			switch cp.Status {
+			case StatusWaiting, StatusRunning:
+				change(&cp)
+				swept = append(swept, mark{l, cp})
+				below = append(below, cp.Ref())
+			case StatusCancelled: // itself, but maybe not all that is below
+				below = append(below, cp.Ref())
+			}
 		}
 	}
 	for _, ref := range below {
-		more, err := t.unfinishedBelow(ctx, ref, mark)
+		more, err := t.unfinishedBelow(ctx, ref, change)
 		if err != nil {
 			return nil, err
 		}

@@ -154,7 +154,7 @@ func (r *runner) backoff(ctx context.Context) bool {
 	}
 	wait := time.Until(r.retryAt)
 	if b := r.branch; b != nil && b.special != nil && b.special.timeout > 0 {
-		wait = min(wait, time.Until(r.deadline)) // then it fails
+		wait = min(wait, r.left()) // then it fails
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -12,8 +12,8 @@ import (
 type hooks struct {
 	haltBefore map[string]bool
 	haltAfter  map[string]bool
-	committed  func()          // told when a step is committed
-	stepped    func(Step) bool // told of each ended step; false pauses
+	committed  func() // told when a step is committed
+	reader
 }
 
 // advance runs steps until the application ends or something stops it. vanished says that a function called
@@ -71,6 +71,9 @@ func (r *runner) prepare(ctx context.Context) (ending, error) {
 		return r.interrupted(ctx)
 	}
 	r.cur.node, r.cur.given, r.cur.inputs = r.next, gathered{}, nil
+	if r.tree.mail.some.Load() {
+		r.collectAnswer()
+	}
 	if len(r.next.inputs) > 0 || len(r.next.inner) > 0 {
 		r.cur.given = r.gather(r.next)
 	}
@@ -123,9 +126,12 @@ func (r *runner) interrupted(ctx context.Context) (ending, error) {
 		return endFatal, err
 	}
 	err := r.wrap(context.Cause(ctx))
-	if r.spent > 0 && r.records() && r.cur.node == r.next {
+	asked := r.cancelled()
+	if (asked || r.spent > 0 && r.cur.node == r.next) && r.records() {
+		r.cur.node = r.next
 		cp := r.checkpoint(StatusCancelled)
 		cp.RetryAt, cp.Error = r.retryAt, newFailure(err, r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels)
+		cp.Join = r.join(asked)
 		if err := r.commit(ctx, nil, cp); err != nil {
 			return endFatal, err
 		}
@@ -167,6 +173,7 @@ func (r *runner) begun() error {
 
 // finish ends the step with what its attempt came to, and reports whether another step follows.
 func (r *runner) finish(res *result, h *hooks) (end ending, more bool, err error) {
+	r.reap(res)
 	r.cur.att.close()
 	r.release()
 	r.recalled = r.cur.inputs // should the step have to run again
@@ -278,7 +285,7 @@ func (r *runner) failed(status Status, res *result, h *hooks) (ending, bool, err
 	}
 	failure := newFailure(err, n.action.name, r.seq+1, r.attempt, r.plan.sentinels)
 	var join int64
-	if status == StatusFailed {
+	if status == StatusFailed || r.cancelled() {
 		join = r.join(to == nil)
 	}
 	ended := r.endEvent(status, err, to)
@@ -320,12 +327,16 @@ func (r *runner) failed(status Status, res *result, h *hooks) (ending, bool, err
 // unneeded adds to a batch the record of a failed step, and before it those of its unfinished branches if an error route
 // has left them behind for good.
 func (r *runner) unneeded(batch []Checkpoint, cp Checkpoint) ([]Checkpoint, error) {
-	if r.cur.node.action.spec.par == nil || cp.Next == "" {
+	if r.cur.node.action.spec.par == nil && !r.spawned || cp.Next == "" {
 		return append(batch, cp), nil
 	}
 	why := newFailure(r.wrap(ErrSibling), cp.Action, cp.Seq, cp.Attempt, r.plan.sentinels)
 	swept, err := r.tree.unfinishedBelow(r.cur.ctx, cp.Ref(), cancelling(why))
-	return append(append(batch, swept...), cp), err
+	if err != nil {
+		return nil, err
+	}
+	own, err := r.elsewhere(r.cur.ctx, swept)
+	return append(append(batch, own...), cp), err
 }
 
 // divert moves the position to the handler of a failed step; without one the step is the next one again.
@@ -358,7 +369,7 @@ func (r *runner) join(final bool) int64 {
 	if !final || r.branch == nil || !r.observed() {
 		return 0
 	}
-	return r.visit.fan.Joined(r.branch.node)
+	return r.visit.joined(r.branch.node)
 }
 
 // move makes the ended step the last one.
@@ -366,7 +377,7 @@ func (r *runner) move(to *planNode) {
 	r.seq++
 	r.last, r.next = r.cur.node.action.name, to
 	r.attempt, r.status, r.halted, r.rerun = 0, "", "", false
-	r.recalled, r.kept, r.revisit, r.spent = nil, nil, false, 0
+	r.recalled, r.kept, r.revisit, r.spawned, r.spent, r.messages = nil, nil, false, false, 0, nil
 }
 
 // follow decides whether the run goes on to the next step.
@@ -426,6 +437,7 @@ func (r *runner) wait() (ending, error) {
 	var ended []Event
 	if r.listens() {
 		e := r.event(EventWaiting)
+		e.N = r.number()
 		e.Status, e.Needs = StatusWaiting, r.cur.given.needs
 		ended = []Event{e}
 	}

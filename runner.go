@@ -35,6 +35,7 @@ type runner struct {
 type course struct {
 	*member
 
+	has     *env // the member's, looked up once
 	plan    *plan
 	sch     *schema
 	vals    []slot // never written to once shared
@@ -48,6 +49,7 @@ type course struct {
 	sources sources
 	halted  string // the node before which the last call halted
 
+	messages []string      // of the Inbox, that the step after seq has used
 	recalled []InputRecord // the events that the step after seq was recorded with
 	kept     values        // the events that the step after seq was given in this process and did not use up
 	origin   Ref           // of a fork
@@ -58,6 +60,7 @@ type course struct {
 	retryAt  time.Time     // no attempt of it begins before this moment
 	deadline time.Time     // of a branch whose task has a Timeout
 	revisit  bool          // the step after seq may have recorded branches
+	spawned  bool          // its action has spawned some, or may have
 	pending  []Pending
 
 	holds   bool                            // a token
@@ -90,6 +93,10 @@ type watched struct {
 	began  int64        // of a branch, in nanoseconds since 1970, if it is tracked
 	events atomic.Int64 // of the last attempt
 	spans  atomic.Int64 // of the last attempt
+	watch  atomic.Pointer[stopwatch]
+
+	ctx    context.Context //nolint:containedctx // of a branch that messages may cancel; it lives as long as the branch runs
+	cancel context.CancelCauseFunc
 }
 
 // current is the step that is being run.
@@ -120,17 +127,33 @@ const (
 	endFatal // the tree was stopped
 )
 
+// env returns what the application has. It hides the member's, which has to look for it: this is asked several times
+// in each step.
+func (r *runner) env() *env { return r.has }
+
+// records reports whether the application is saved.
+func (r *runner) records() bool { return r.has.ledger != nil }
+
+// listens reports whether anybody is told of events.
+func (r *runner) listens() bool { return r.has.tracker != nil || r.tree.hub.reads(r.member) }
+
+// observed reports whether steps are recorded or told of.
+func (r *runner) observed() bool { return r.has.ledger != nil || r.listens() }
+
 // state returns the current state.
 func (r *runner) state() State { return State{sch: r.sch, vals: r.vals} }
 
 // records reports whether the application is saved.
-func (m *member) records() bool { return m.tree.store != nil }
+func (m *member) records() bool { return m.env().ledger != nil }
 
 // observed reports whether steps are recorded or told of.
 func (m *member) observed() bool { return m.records() || m.listens() }
 
 func (m *member) branchKey() string {
 	if m.branch == nil {
+		if g := m.tree.guest; g != nil {
+			return string(g.Key)
+		}
 		return ""
 	}
 	return m.branch.key()
@@ -138,6 +161,9 @@ func (m *member) branchKey() string {
 
 func (m *member) branchIndex() int64 {
 	if m.branch == nil {
+		if g := m.tree.guest; g != nil {
+			return g.Index
+		}
 		return 0
 	}
 	return m.branch.node.Index
@@ -154,6 +180,7 @@ type attempt struct {
 	number  int
 	entered *stepContext // what the function was given, unless the attempt is apart
 	ended   bool         // the engine has closed it
+	reaped  bool         // what the function has spawned is ended
 	apart   *meeting     // with Options.Grace: where the function's goroutine and the engine's meet
 	where   string       // which function runs, for a PanicError
 	asked   *Condition   // the one that is asked, once the function has returned
@@ -179,18 +206,18 @@ func (a *attempt) close() {
 	if a.apart != nil {
 		a.apart.closed.Store(true)
 	}
-	if c := a.step(); c != nil {
+	if c := a.step(); c != nil && !c.over.Load() {
 		c.over.Store(true)
 	}
 }
 
 // leave ends one call of the attempt's function: a middleware may make another.
-func (a *attempt) leave() {
+func (a *attempt) leave(res *result) {
 	c := a.step()
 	if c == nil {
 		return
 	}
-	c.over.Store(true)
+	a.reap(res)
 	if t := a.run.tree; t.lent(c) {
 		t.tokens <- struct{}{}
 	}

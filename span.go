@@ -22,7 +22,7 @@ func (c *spanContext) Value(key any) any {
 
 // Span marks a part of an action, such as one call of a model, for whoever watches. Spans nest by their contexts. Call
 // end when the part is over, with its error or nil; a second call does nothing. Outside of an action, or without a
-// tracker, Span costs next to nothing.
+// listener, Span costs next to nothing.
 //
 //	ctx, end := burdock.Span(ctx, "embed")
 //	vectors, err := embed(ctx, texts)
@@ -33,10 +33,10 @@ func Span(ctx context.Context, name string) (_ context.Context, end func(error))
 		return ctx, func(error) {}
 	}
 	parent, _ := ctx.Value(spanKey{}).(int64)
-	id := c.of.watched.spans.Add(1)
+	id := c.of.noted().spans.Add(1)
 	started := c.event(EventSpanStarted)
 	started.Name, started.Span, started.ParentSpan = name, id, parent
-	c.of.track(c, started)
+	c.track(started)
 	var once sync.Once
 	return &spanContext{ctx, id}, func(err error) {
 		once.Do(func() {
@@ -48,13 +48,13 @@ func Span(ctx context.Context, name string) (_ context.Context, end func(error))
 			if err != nil {
 				e.Error = validUTF8(err.Error())
 			}
-			c.of.track(c, e)
+			c.track(e)
 		})
 	}
 }
 
 // Attr attaches a named value to the current span or step, such as a count of tokens. The value is what encoding/json
-// can encode. Outside of an action, or without a tracker, it does nothing.
+// can encode. Outside of an action, or without a listener, it does nothing.
 //
 // An attribute "total" of a parallel action, set in its states function, tells progress views how many branches to
 // expect.
@@ -66,7 +66,7 @@ func Attr(ctx context.Context, name string, value any) {
 	e := c.event(EventAttr)
 	e.Name, e.Value = name, value
 	e.Span, _ = ctx.Value(spanKey{}).(int64)
-	c.of.track(c, e)
+	c.track(e)
 }
 
 // event returns an event of the step that c belongs to, also when a function calls it from a goroutine of its own.

@@ -58,7 +58,7 @@ func (a *attempt) try(res *result) {
 
 // call runs the function, inside of the middleware if there is any, and applies what it wrote.
 func (a *attempt) call(res *result) {
-	if len(a.run.tree.middleware) > 0 {
+	if len(a.run.env().middleware) > 0 {
 		a.wrapped(res)
 		return
 	}
@@ -76,7 +76,7 @@ func (a *attempt) bare(res *result) {
 	}
 	out, err := s.call(a)
 	if res.err = err; err == nil {
-		if a.node.last && !a.run.records() && len(a.run.tree.middleware) == 0 {
+		if a.node.last && a.run.branch != nil && !a.run.records() && len(a.run.env().middleware) == 0 {
 			a.deliver(out, res)
 			return
 		}
@@ -116,40 +116,53 @@ func (r *runner) start(ctx context.Context) {
 	}
 	att.apart, att.ctx, att.run, att.node, att.args = apart, ctx, r, n, r.cur.given.args
 	att.state.sch, att.state.vals, att.seq, att.number = r.sch, r.vals, r.seq+1, r.attempt
-	att.entered, att.ended, att.where, att.asked = nil, false, "", nil
+	att.entered, att.ended, att.reaped, att.where, att.asked = nil, false, false, "", nil
 	r.cur.att, r.cur.ctx, r.cur.cancel = att, ctx, nil
 	r.cur.matching, r.cur.unrouted, r.halted = nil, false, ""
 	if d := r.bound(n); d > 0 {
-		att.ctx, r.cur.cancel = context.WithTimeoutCause(ctx, d, ErrTimeout)
+		att.ctx, r.cur.cancel = r.within(ctx, d)
 	}
 	if p := n.action.retry; r.records() || r.listens() || p != nil && p.MaxElapsed > 0 {
 		r.cur.started = now()
 	}
 }
 
+// within returns the context of an attempt that may take so long. Its clock can only be stopped while somebody reads the
+// events of the application.
+func (r *runner) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if r.tree.hub.reads(r.member) && r.watched != nil {
+		return r.watched.stopwatch().within(ctx, d)
+	}
+	return context.WithTimeoutCause(ctx, d, ErrTimeout)
+}
+
 // bound returns how long an attempt of the node may take; 0 means for ever.
 func (r *runner) bound(n *planNode) time.Duration {
 	d := n.action.timeout
 	if b := r.branch; b != nil && b.special != nil && b.special.timeout > 0 && !n.fallback {
-		if left := max(time.Until(r.deadline), 1); d == 0 || left < d {
+		if left := max(r.left(), 1); d == 0 || left < d {
 			return left
 		}
 	}
 	return d
 }
 
-// faulty reports whether the node must not run, as the task of its branch says. The Fallback runs in any case.
+// left returns what is left of the Timeout of a branch's task.
+func (r *runner) left() time.Duration { return r.deadline.Sub(r.active()) }
+
+// faulty reports whether the node must not run, as the branch cannot go on. The Fallback runs in any case.
 func (r *runner) faulty(n *planNode) bool {
-	return r.branch != nil && r.branch.special != nil && !n.fallback && r.branch.fault() != nil
+	return r.branch != nil && (r.branch.special != nil || r.branch.tooDeep()) && !n.fallback && r.branch.fault() != nil
 }
 
 // count begins another attempt of the next step.
 func (r *runner) count() {
 	r.attempt++
 	if r.listens() {
-		r.watched.spans.Store(0)
+		w := r.noted()
+		w.spans.Store(0)
 		if !r.opened {
-			r.watched.events.Store(0)
+			w.events.Store(0)
 		}
 	}
 	r.opened = false

@@ -8,7 +8,8 @@ import (
 
 // Stream makes an action that emits pieces while it runs, such as the tokens of a model, and still returns its Out like
 // any other. emit hands one piece to whoever listens, as an event of kind EventChunk; without a listener it costs next
-// to nothing. It returns an error when the attempt is over: return that error.
+// to nothing. With App.Events it waits until the loop takes the piece. It returns an error when the attempt is over: return
+// that error.
 func Stream[In, Chunk, Out any](name string, f func(ctx context.Context, in In, emit func(Chunk) error) (Out, error)) *Action {
 	s := &spec{in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](), chunk: reflect.TypeFor[Chunk]()}
 	s.call = func(a *attempt) (reflect.Value, error) {
@@ -23,7 +24,7 @@ func Stream[In, Chunk, Out any](name string, f func(ctx context.Context, in In, 
 	return newAction(name, s, f == nil)
 }
 
-// emit tracks one piece.
+// emit tells of one piece.
 func (c *stepContext) emit(chunk any) error {
 	if c.over.Load() {
 		return fmt.Errorf("emit: the attempt is over: %w", context.Canceled)
@@ -31,10 +32,13 @@ func (c *stepContext) emit(chunk any) error {
 	if err := c.Err(); err != nil {
 		return context.Cause(c)
 	}
-	if c.of.listens() {
-		e := c.event(EventChunk)
-		e.Value = chunk
-		c.of.track(c, e)
+	if !c.of.listens() {
+		return nil
+	}
+	e := c.event(EventChunk)
+	e.Value = chunk
+	if !c.track(e) && c.Err() != nil {
+		return context.Cause(c)
 	}
 	return nil
 }

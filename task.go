@@ -55,6 +55,9 @@ type Task[Sub any] struct {
 	// Timeout bounds how long the branch may take, its retries, waits and branches of its own included. When it is
 	// over the branch fails with ErrTimeout. Defaults to no bound.
 	Timeout time.Duration
+	// Cascade is what the branch, and everything below it, has instead of what the other branches have. A Store that only
+	// a task names is one in which records of other branches are not looked for. Defaults to nothing.
+	Cascade *Cascade
 }
 
 // MapTasks makes an action that runs tasks, each of which says what runs and with what. uses are all actions and graphs
@@ -88,14 +91,41 @@ type special struct {
 	id      string
 	err     error
 	timeout time.Duration
+	cascade *Cascade
+	env     *env // made of cascade; nil without one
 }
 
 // special returns nil for a task that says nothing special.
 func (t *Task[Sub]) special() *special {
-	if len(t.Given.values) == 0 && len(t.Given.errs) == 0 && t.ID == "" && t.Err == nil && t.Timeout == 0 {
+	if len(t.Given.values) == 0 && len(t.Given.errs) == 0 && t.ID == "" && t.Err == nil && t.Timeout == 0 && t.Cascade == nil {
 		return nil
 	}
-	return &special{t.Given, t.ID, t.Err, t.Timeout}
+	return &special{given: t.Given, id: t.ID, err: t.Err, timeout: t.Timeout, cascade: t.Cascade}
+}
+
+// equip finds out what a branch has whose task brings a cascade of its own, or whose graph an executor.
+func (b *branch) equip() (err error) {
+	v, on := b.visit, b.plan.plan.graph.executor
+	if on == nil && (b.special == nil || b.special.cascade == nil) {
+		return nil
+	}
+	s, base := special{}, v.env
+	if b.special != nil {
+		s = *b.special
+	}
+	if on != nil {
+		by := *base
+		by.runBy(on)
+		base = &by
+	}
+	if s.env, err = v.run.tree.overridden(base, s.cascade, false); err != nil {
+		return fmt.Errorf("%s: its Cascade: %w", b.called(), err)
+	}
+	b.special = &s
+	if l := s.env.ledger; l != nil && l != v.env.ledger {
+		return l.claimed(v.ctx)
+	}
+	return nil
 }
 
 // runOf finds what a task runs among what its map uses.

@@ -457,3 +457,24 @@ func TestM2_Rate(t *testing.T) {
 		}
 	})
 }
+
+// M12: the id of a branch is made of the application's also where only its task names a tracker.
+func TestM12_ATaskThatAloneIsTrackedHasAnIDOfItsApplication(t *testing.T) {
+	ids := map[string]bool{}
+	for _, id := range []string{"one", "other"} {
+		tracked := &burdock.Cascade{Tracker: trackFunc(func(_ context.Context, e burdock.Event) error { ids[e.App] = true; return nil })}
+		tasks := burdock.MapTasks("tasks", burdock.Actions(idle("idle")),
+			func(context.Context, burdock.None) iter.Seq2[burdock.Task[burdock.None], error] {
+				return burdock.Each([]string{"k"}, func(key string) burdock.Task[burdock.None] {
+					return burdock.Task[burdock.None]{Key: key, Cascade: tracked}
+				})
+			},
+			func(_ context.Context, _ burdock.None, rs *burdock.Results[burdock.None, burdock.None]) (burdock.None, error) {
+				for range rs.OK() {
+				}
+				return burdock.None{}, rs.Err()
+			}, nil)
+		runTo(t, newApp(t, line(tasks), &burdock.Options{ID: id}), burdock.StopDone)
+	}
+	wantEqual(t, "ids", len(ids), 2)
+}

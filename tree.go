@@ -10,29 +10,34 @@ import (
 
 // A tree is what a root and all its descendants share while they run.
 type tree struct {
-	root       string
-	project    string
-	partition  string
-	store      Store
-	tracker    Tracker
-	journal    Journal // commits the events of ended steps itself; nil if the tracker is elsewhere
-	others     Tracker // with a journal: who else is told of them
-	durable    Durability
-	logger     *slog.Logger
-	middleware []Middleware // the outermost first
-	grace      time.Duration
-	config     values
-	tokens     chan struct{} // one slot per action function that may run; nil: no bound
-	lenders    lenders
-	dropped    atomic.Int64 // events that the tracker refused
+	root      string
+	graph     *Graph // the root's
+	guest     *guest // of a worker's tree: what its top is in the tree that it was handed over from
+	project   string
+	partition string
+	env       *env                // of the application itself
+	branches  *Cascade            // what its branches have instead
+	at        map[string]*Cascade // what the branches of parallel actions of these names have instead
+	durable   Durability          // of all that is saved
+	logger    *slog.Logger
+	grace     time.Duration
+	maxDepth  int
+	config    values
+	tokens    chan struct{} // one slot per action function that may run; nil: no bound
+	lenders   lenders
+	hub       hub // of those who read events
+	nurseries nurseries
+	top       *runner      // of the application itself, while a call runs
+	dropped   atomic.Int64 // events that the tracker refused
 
 	stopped atomic.Bool // fatal is set: asked after every step, so not under a lock that all branches share
 
-	mu     sync.Mutex
-	fence  Fence
-	cancel context.CancelCauseFunc // of the call that runs
-	fatal  error                   // a StoreError or ErrConflict: nothing more may be written
-	held   held
+	mu      sync.Mutex
+	cancel  context.CancelCauseFunc // of the call that runs
+	fatal   error                   // a StoreError or ErrConflict: nothing more may be written
+	ledgers []*ledger               // that of the application itself first
+
+	mail mailbox
 }
 
 // fail stops the whole tree: its right to write, or the means, is gone.
@@ -59,10 +64,10 @@ func (t *tree) failed() error {
 }
 
 // begin prepares the tree for one call.
-func (t *tree) begin(fence Fence, cancel context.CancelCauseFunc) {
+func (t *tree) begin(cancel context.CancelCauseFunc) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.fence, t.cancel, t.fatal = fence, cancel, nil
+	t.cancel, t.fatal = cancel, nil
 	t.stopped.Store(false)
 }
 

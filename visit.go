@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"maps"
 	"reflect"
 	"runtime/debug"
 	"slices"
@@ -31,11 +32,13 @@ type visit struct {
 	seq    int64
 	id     string // of the application that run advances, if records or events need it
 	par    *parallel
+	depth  int             // of its branches
 	ctx    context.Context //nolint:containedctx // of all branches; it lives as long as the visit
 	cancel context.CancelCauseFunc
 	fan    *fan.Fan[branch]
 	next   func() (task, error, bool)
 	stop   func()
+	env    *env          // of the branches
 	given  sources       // the inputs that branches begin with
 	inputs []InputRecord // what the step is recorded with
 	rerun  bool          // failed branches run again: an earlier attempt was recorded as failed or cancelled
@@ -46,26 +49,30 @@ type visit struct {
 	keys     map[[2]uint64]struct{}
 	ids      map[string]struct{}    // that tasks have given
 	recorded map[string]*record     // that the sequence has not yielded yet
-	marks    []Checkpoint           // that matching has changed and nobody has saved yet
+	marks    []mark                 // that matching has changed and nobody has saved yet
 	beyond   int64                  // the join number of the first failure that the policy did not hand to reduce
 	restored bool                   // branches may run
 	puller   atomic.Pointer[holder] // of the token that a pull is done with
 
-	over atomic.Bool // reduce has returned
+	over  atomic.Bool  // reduce has returned
+	joins atomic.Int64 // the last join number of a visit without a fan: of what an action spawns
 
 	mu      sync.Mutex
 	fails   []failedBranch
-	pending []Pending
+	pending map[*branch][]Pending
 }
 
 // visit runs a parallel action.
 func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Context) pulled,
 	reduce func(context.Context, feed) (reflect.Value, error),
 ) (reflect.Value, error) {
-	v := &visit{run: a.run, of: a.run.member, node: a.node, seq: a.seq, par: par, rerun: a.run.rerun}
+	v := &visit{run: a.run, of: a.run.member, node: a.node, seq: a.seq, par: par, depth: a.run.depth() + 1, rerun: a.run.rerun}
 	v.ctx, v.cancel = context.WithCancelCause(ctx)
 	v.given, v.inputs = a.run.sources, a.run.cur.inputs
-	if a.run.records() || a.run.listens() {
+	if err := v.equip(); err != nil {
+		return reflect.Value{}, err
+	}
+	if a.run.observed() || v.env.observed() {
 		v.id = a.run.identity()
 	}
 	v.fan = fan.New(v.config())
@@ -81,6 +88,26 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	a.where = "reduce"
 	out, err := v.reduce(reduce)
 	return v.end(out, err)
+}
+
+// equip finds out what the branches have, and claims the root in their store if that is not the step's own.
+func (v *visit) equip() (err error) {
+	own := v.run.env()
+	if v.env, err = v.run.tree.branchesOf(own, v.node, v.run.branch == nil && v.run.tree.guest == nil); err != nil {
+		return err // New has found all of these; a graph may still be used in another place
+	}
+	if l := v.env.ledger; l != nil && l != own.ledger {
+		return l.claimed(v.ctx)
+	}
+	return nil
+}
+
+// known returns the id of the application that the visit belongs to. One that nobody was told of when it began has none yet.
+func (v *visit) known() string {
+	if v.id == "" {
+		return v.of.identity()
+	}
+	return v.id
 }
 
 // pulling is the context of the sequence.
@@ -173,6 +200,7 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 		return false, v.fault("", fmt.Errorf("its sequence yields more than MaxBranches (%d) branches", v.par.opts.MaxBranches))
 	}
 	b := &n.B
+	b.plan = v.node.branches[t.run]
 	if err := b.init(v, n, t); err != nil {
 		return false, v.fault("", err)
 	}
@@ -187,6 +215,9 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 	}
 	if err := v.match(n); err != nil {
 		return false, err
+	}
+	if n.Found {
+		b.forget()
 	}
 	return true, nil
 }
@@ -255,30 +286,39 @@ func (v *visit) unique(b *branch) error {
 func (v *visit) named(b *branch) error {
 	id := b.special.id
 	if why := badID(id); why != "" {
-		return fmt.Errorf("task %.40q: its ID %s", b.key(), why)
+		return fmt.Errorf("%s: its ID %s", b.called(), why)
 	}
 	if v.ids == nil {
 		v.ids = map[string]struct{}{}
 	}
 	if _, twice := v.ids[id]; twice {
-		return fmt.Errorf("task %.40q: two tasks have the ID %q", b.key(), id)
+		return fmt.Errorf("%s: another one has the ID %q too", b.called(), id)
 	}
 	v.ids[id] = struct{}{}
 	if !b.records() {
 		return nil
 	}
-	cp, err := v.run.tree.latest(v.ctx, id)
+	cp, err := b.env().ledger.latest(v.ctx, id)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil
 	case err != nil:
 		return err
 	case cp.Parent != Ref{App: v.id, Seq: v.seq}:
-		return fmt.Errorf("task %.40q: its ID %q is that of %s; an ID is unique in the store", b.key(), id, cp.Path)
+		return fmt.Errorf("%s: its ID %q is that of %s; an ID is unique in the store", b.called(), id, cp.Path)
 	case cp.Fingerprint != b.watched.print || cp.Task != b.plan.name || cp.Key != b.key():
-		return fmt.Errorf("task %.40q: its ID %q was recorded with another State, Given or key; give it another ID", b.key(), id)
+		return fmt.Errorf("%s: its ID %q was recorded with another State, Given or key; give it another ID", b.called(), id)
 	}
 	return nil
+}
+
+// joined gives a branch that ends its place among the results.
+func (v *visit) joined(n *fan.Node[branch]) int64 {
+	if v.fan == nil {
+		n.Join = v.joins.Add(1)
+		return n.Join
+	}
+	return v.fan.Joined(n)
 }
 
 // A failedBranch is what a MapError will say of a branch.
@@ -388,7 +428,7 @@ func (v *visit) end(out reflect.Value, err error) (reflect.Value, error) {
 	case errors.Is(cause, ErrNotNeeded):
 		return out, err
 	case errors.Is(cause, ErrSuspended) && !isBroken(err):
-		v.run.pending = v.pending
+		v.run.pending = v.pendings()
 		return out, errWaiting
 	case errors.Is(cause, ErrSibling):
 		cause = v.mapError()
@@ -447,13 +487,13 @@ func (v *visit) tidy(drained bool) error {
 			n.B.fate = fateCancelled
 			n.B.tell(v.ctx)
 		}
-		if v.run.records() && n.B.fate == fateCancelled {
+		if n.B.records() && n.B.fate == fateCancelled {
 			if err := v.cancelLeft(n); err != nil {
 				return err
 			}
 		}
 	}
-	if !v.run.records() {
+	if v.env.ledger == nil && len(v.marks) == 0 {
 		return nil
 	}
 	return v.remark(drained)
@@ -462,12 +502,55 @@ func (v *visit) tidy(drained bool) error {
 // maxPending is how many pending steps an Outcome lists.
 const maxPending = 1000
 
-// waits takes over what a suspended branch waits for.
+// suspend ends the visit because all that is left waits. It reports true if messages have come that change that.
+func (v *visit) suspend() (goOn bool) {
+	if err := v.run.tree.fetch(context.WithoutCancel(v.ctx)); err != nil {
+		v.run.tree.fail(err)
+		return false
+	}
+	return !v.fan.Suspend(ErrSuspended) && v.fan.Cause() == nil
+}
+
+// waits takes over what a suspended branch waits for, until an answer comes.
 func (v *visit) waits(b *branch) {
+	v.pend(b)
+	if b.run.has.inbox || v.run.tree.mail.some.Load() {
+		n, pending := b.node, b.run.pending
+		v.run.tree.mail.suspend(b.identity(), pending, func() {
+			v.resumed(b)
+			v.fan.Resume(n)
+		})
+	}
+}
+
+// resumed takes back what a branch has waited for.
+func (v *visit) resumed(b *branch) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	room := maxPending - len(v.pending)
-	v.pending = append(v.pending, b.run.pending[:min(room, len(b.run.pending))]...)
+	delete(v.pending, b)
+}
+
+// pend notes what a branch waits for.
+func (v *visit) pend(b *branch) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.pending == nil {
+		v.pending = map[*branch][]Pending{}
+	}
+	v.pending[b] = b.run.pending
+}
+
+// pendings returns the first steps that wait, in the order of the branches.
+func (v *visit) pendings() []Pending {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	waiting := slices.SortedFunc(maps.Keys(v.pending), func(a, b *branch) int { return cmp.Compare(a.node.Index, b.node.Index) })
+	var all []Pending
+	for _, b := range waiting {
+		room := maxPending - len(all)
+		all = append(all, v.pending[b][:min(room, len(v.pending[b]))]...)
+	}
+	return all
 }
 
 // mapError names the branches that have failed, in the order in which they did.
@@ -560,7 +643,7 @@ func (r *runner) source(use *inputUse) string {
 			return r.recalled[i].Source
 		}
 	}
-	begun := r.revisit && r.next.action.spec.par != nil
+	begun := r.revisit && (r.next.action.spec.par != nil || r.spawned)
 	if begun && (!use.optional || r.status == StatusRunning || r.status == StatusWaiting) {
 		return sourceAnswer
 	}

@@ -152,6 +152,45 @@ func (f *Fan[B]) Suspended() bool {
 	return f.cause == nil && f.stuck()
 }
 
+// Suspend stops the fan with cause if nothing is left but suspended tasks, and reports whether it did. A task that is
+// resumed at the same moment comes before or after, never in between.
+func (f *Fan[B]) Suspend(cause error) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.cause == nil && f.stuck() && f.stop(cause)
+}
+
+// Resume runs a suspended task again: what it waits for has come. It may be called while the task is on its way to being
+// suspended; one that has ended, or whose fan was stopped, stays as it is.
+func (f *Fan[B]) Resume(n *Node[B]) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.cause != nil:
+	case n.phase == running:
+		n.resumed = true
+	case n.phase == suspended:
+		f.resume(n)
+	}
+}
+
+// resume puts a suspended task where a worker takes it from before it pulls another.
+func (f *Fan[B]) resume(n *Node[B]) {
+	n.phase = pulled
+	f.waiting--
+	f.outstanding++
+	f.held = append(f.held, n)
+	f.room.Signal()
+	switch {
+	case f.idle > 0 && !f.pulling && !f.woken:
+		f.woken = true
+		f.turn.Signal()
+	case f.idle == 0 && f.workers < f.c.Limit:
+		f.workers++
+		go f.work(nil, false)
+	}
+}
+
 // Stop ends the fan early: no task starts any more, Next returns nil, and Config.Stopped is called. The first cause
 // counts; it reports whether this was the first.
 func (f *Fan[B]) Stop(cause error) bool {

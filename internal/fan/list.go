@@ -8,6 +8,7 @@ type Node[B any] struct {
 	Found bool  // set by Config.Pull: the task has its result already, and its Join number if it has one
 
 	isJoined bool
+	resumed  bool // while it runs: what it is about to wait for has come
 	phase    phase
 	links    [2]link[B] // in the task list and in the joined list
 }

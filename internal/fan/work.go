@@ -325,6 +325,10 @@ func (f *Fan[B]) suspend(n *Node[B]) {
 	f.active--
 	f.outstanding--
 	f.waiting++
+	if n.resumed {
+		n.resumed = false
+		f.resume(n)
+	}
 	f.room.Signal()
 	f.ready.Broadcast()
 }

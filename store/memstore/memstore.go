@@ -6,14 +6,15 @@
 //	Store ─ roots ─ "run-7" ─ highest fence seen, the claim that holds it
 //	      ├ apps ── "run-7" ─ steps     [0 1 2 3 …]   one immutable record per sequence number
 //	      │                 └ snapshots [2 …]
-//	      └ visits ─ {run-7, 3} ─ the apps that this parallel step started
+//	      ├ visits ─ {run-7, 3} ─ the apps that this parallel step started
+//	      └ inbox ── "run-7" ─ the messages that no step has used yet
 //
 // Save makes a deep copy of each checkpoint, swaps it in and never changes it afterwards. So List takes its pointers
 // under the lock and yields without it: a listing shows one moment, and its loop may call the store or take a day.
 //
 // # Guarantees
 //
-//   - All of P1, P3, P4 and P5 of the rules, within one process: package storetest runs against it.
+//   - All of P1, P3, P4, P5 and I8 of the rules, within one process: package storetest runs against it.
 //   - An owner lives until its claim is released. Nothing outlasts the process.
 //   - The store starts no goroutine and holds its mutex for no longer than a batch takes to copy, so it may be used in
 //     testing/synctest bubbles.
@@ -37,7 +38,8 @@ type Store struct {
 	roots  map[string]*root
 	apps   map[string]*app
 	visits map[burdock.Ref]map[string]*app
-	graphs map[string][]byte // descriptions by graph hash
+	graphs map[string][]byte            // descriptions by graph hash
+	inbox  map[string][]burdock.Message // by root, in the order of posting
 }
 
 // New returns an empty store.
@@ -47,6 +49,7 @@ func New() *Store {
 		apps:   map[string]*app{},
 		visits: map[burdock.Ref]map[string]*app{},
 		graphs: map[string][]byte{},
+		inbox:  map[string][]burdock.Message{},
 	}
 }
 
@@ -153,6 +156,7 @@ func (s *Store) Save(ctx context.Context, fence burdock.Fence, batch []burdock.C
 	for _, c := range copies {
 		s.put(c, now)
 	}
+	s.forgetMessages(fence.Root, copies)
 	return nil
 }
 

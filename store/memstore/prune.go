@@ -66,7 +66,7 @@ func (a *app) waits() bool {
 	return c != nil && c.Status == burdock.StatusWaiting
 }
 
-// forget drops a tree and raises its root's fence.
+// forget drops a tree with its messages and raises its root's fence.
 func (s *Store) forget(root string, tree []*app) {
 	for _, a := range tree {
 		delete(s.visits[a.parent], a.id)
@@ -75,6 +75,7 @@ func (s *Store) forget(root string, tree []*app) {
 		}
 		delete(s.apps, a.id)
 	}
+	delete(s.inbox, root)
 	r := s.root(root)
 	r.fence = burdock.Fence{Root: root, Epoch: r.fence.Epoch + 1}
 }

@@ -21,6 +21,7 @@ type writer struct {
 	graphs  map[[2]string]*graph
 	claims  map[string]claimRow
 	nextApp int64 // 0 while unknown
+	quiet   bool  // there was no message
 
 	// Records of the open transaction that are not inserted yet: those that are certainly new, and those that may
 	// replace others.
@@ -62,7 +63,7 @@ func newWriter(c *conn) writer {
 
 // reset forgets everything, which is right at any time.
 func (w *writer) reset() {
-	w.apps, w.graphs, w.claims, w.nextApp = map[string]*app{}, map[[2]string]*graph{}, map[string]claimRow{}, 0
+	w.apps, w.graphs, w.claims, w.nextApp, w.quiet = map[string]*app{}, map[[2]string]*graph{}, map[string]claimRow{}, 0, false
 	w.forget()
 }
 

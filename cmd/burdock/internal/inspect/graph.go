@@ -26,22 +26,26 @@ func Description(ctx context.Context, src Source, latest burdock.Checkpoint) (js
 	return zero.Description, nil
 }
 
-// within finds the description of a branch graph by its name, in any depth.
+// within finds the description of a branch graph by its name, in any depth. A branch may also refer to a graph around it,
+// which is described where it stands.
 func within(description json.RawMessage, name string) json.RawMessage {
+	type node struct {
+		Branches []json.RawMessage `json:"branches"`
+	}
 	var d struct {
-		Nodes []struct {
-			Branches []json.RawMessage `json:"branches"`
-		} `json:"nodes"`
+		Nodes    []node `json:"nodes"`
+		Fallback node   `json:"fallback"` // of a reference
 	}
 	if json.Unmarshal(description, &d) != nil {
 		return nil
 	}
-	for _, n := range d.Nodes {
+	for _, n := range append(d.Nodes, d.Fallback) {
 		for _, b := range n.Branches {
 			var named struct {
-				Name string `json:"name"`
+				Name      string `json:"name"`
+				Reference bool   `json:"reference"`
 			}
-			if json.Unmarshal(b, &named) == nil && named.Name == name {
+			if json.Unmarshal(b, &named) == nil && named.Name == name && !named.Reference {
 				return b
 			}
 			if found := within(b, name); found != nil {

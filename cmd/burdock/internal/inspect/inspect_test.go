@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 	"time"
 
@@ -253,6 +254,14 @@ func TestBranchGraphIsAPartOfItsRoots(t *testing.T) {
 	got, err := inspect.Description(t.Context(), s, burdock.Checkpoint{Root: "run", App: "b", Graph: "unknown"})
 	if err != nil || len(got) < 90 {
 		t.Errorf("of an unknown graph: got %s, %v, want the root's", got, err)
+	}
+	s = saved(t, burdock.Checkpoint{Seq: 0, Description: json.RawMessage(`{"name":"outer","nodes":[{"branches":[` +
+		`{"name":"outer","reference":true,"fallback":{"branches":[{"name":"rescue"}]}},{"name":"mid"}]}]}`)})
+	for graph, want := range map[string]string{"outer": `{"name":"outer","nodes"`, "mid": `{"name":"mid"}`, "rescue": `{"name":"rescue"}`} {
+		got, err := inspect.Description(t.Context(), s, burdock.Checkpoint{Root: "run", App: "b", Graph: graph})
+		if err != nil || !strings.HasPrefix(string(got), want) {
+			t.Errorf("%s of a graph that runs itself: got %s, %v, want %s", graph, got, err, want)
+		}
 	}
 	if _, err := inspect.Description(t.Context(), s, burdock.Checkpoint{Root: "none"}); !errors.Is(err, burdock.ErrNotFound) {
 		t.Errorf("of nothing: got %v", err)
