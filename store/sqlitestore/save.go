@@ -37,7 +37,7 @@ func (sv *save) encode(checkpoints []burdock.Checkpoint) (err error) {
 	return nil
 }
 
-// maxKept is how many bytes of bodies, and how many rows, a save may have that waits for the next call.
+// A save that waits for the next call keeps no more room than this.
 const maxKeptBytes, maxKeptRows = 64 << 10, 64
 
 // free gives a save back that nobody else knows any more.
