@@ -57,6 +57,10 @@ func hashGraph(g *Graph) hashed {
 	if err != nil {
 		return hashed{}
 	}
+	return p.hash()
+}
+
+func (p *plan) hash() hashed {
 	d := describe(p)
 	text := plainJSON(d)
 	d.untag()

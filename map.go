@@ -47,6 +47,8 @@ type MapOptions struct {
 	// Branches is what the branches, and everything below, have instead of what the application around them has.
 	// Defaults to nothing.
 	Branches *Cascade
+	// Cache answers branches from what equal ones came to earlier. Defaults to none.
+	Cache *Cache
 }
 
 // A Limiter says when the next branch may begin. Wait returns nil then, and an error when ctx has ended or no moment
@@ -230,6 +232,7 @@ func (o *MapOptions) check(a *Action) {
 	case o.MaxWaiting < 0:
 		a.failed("MapOptions.MaxWaiting is %d; it is positive, or zero for the default", o.MaxWaiting)
 	}
+	o.Cache.check(a)
 	if o.Limit == 0 {
 		o.Limit = defaultLimit
 	}
@@ -262,6 +265,7 @@ type branchPlan struct {
 	inner  []*inputUse // inputs the branch needs from outside
 
 	bindings func() string // hash of what its actions are bound to
+	hash     func() string // of its graph, with the codecs of the graph around it
 }
 
 // branches compiles the branch graphs of all parallel actions.
@@ -308,6 +312,7 @@ func (c *compiler) branch(n *planNode, r Runnable) {
 		p.hashBindings(h)
 		return string(h.Sum(nil))
 	})
+	b.hash = sync.OnceValue(func() string { return p.hash().hash })
 	before := len(c.errs)
 	given := c.begin(b, par, who)
 	c.result(b, par, who)
