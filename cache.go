@@ -301,14 +301,14 @@ func (b *branch) entry(key string) (Checkpoint, error) {
 }
 
 // saveAlone saves the one record of an application that nobody advances.
-func saveAlone(ctx context.Context, store Store, cp Checkpoint) error {
+func saveAlone(ctx context.Context, store Store, cp Checkpoint) (err error) {
 	claim, err := store.Claim(ctx, cp.Root)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, claim.Release(ctx)) }() // also when Save panics, else it is renewed for ever
 	cp.Fence = claim.Fence()
-	err = store.Save(ctx, cp.Fence, []Checkpoint{cp})
-	return errors.Join(err, claim.Release(ctx))
+	return store.Save(ctx, cp.Fence, []Checkpoint{cp})
 }
 
 // uncached tells of a failure of the cache, which is none of the branch.
