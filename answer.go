@@ -1,6 +1,7 @@
 package burdock
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -142,12 +143,11 @@ func notWaiting(ctx context.Context, store Store, cp *Checkpoint) error {
 func answerOf(ctx context.Context, store Store, cp *Checkpoint, windows []any) ([]InputRecord, error) {
 	in := Inputs{}
 	for _, w := range windows {
-		if given, ok := w.(Inputs); ok {
-			in.values, in.errs = append(in.values, given.values...), append(in.errs, given.errs...)
-			continue
+		given, ok := w.(Inputs)
+		if !ok {
+			given = Given(w)
 		}
-		more := Given(w)
-		in.values, in.errs = append(in.values, more.values...), append(in.errs, more.errs...)
+		in = in.And(given)
 	}
 	declared, err := declaredInputs(ctx, store, cp)
 	if err != nil {
@@ -208,10 +208,44 @@ func (d declared) misfit(g givenInput) error {
 		return fmt.Errorf("input %q: the action does not declare it%s", g.name, oneOf(sortedKeys(d)))
 	case slices.Contains(strings.Split(f.Mode, ","), "secret"):
 		return fmt.Errorf("input %q is secret, so no store may see it; give it with Given", g.name)
+	case g.loose && typ == rawType && !formOf(g.value.(json.RawMessage), f.Type):
+		return fmt.Errorf("input %q: the action reads %s, which %.40s is not", g.name, f.Type, g.value)
 	case typ != f.Type && !(g.loose && becomes(reflect.TypeOf(g.value), f.Type)):
 		return fmt.Errorf("input %q: a value of type %T is written as %s, but the action reads %s", g.name, g.value, typ, f.Type)
 	}
 	return nil
+}
+
+// rawType is how a json.RawMessage is described.
+var rawType = codec.Describe(reflect.TypeFor[json.RawMessage](), codec.NewSet())
+
+// formOf reports whether JSON has the outermost form of a described type, as far as that is known.
+func formOf(data json.RawMessage, described string) bool {
+	first := byte(0)
+	if data = bytes.TrimSpace(data); len(data) > 0 {
+		first = data[0]
+	}
+	number := first == '-' || first >= '0' && first <= '9'
+	for _, form := range []struct {
+		prefix string
+		is     bool
+	}{
+		{"bool", first == 't' || first == 'f'},
+		{"string", first == '"'},
+		{"int", number},
+		{"uint", number && first != '-'},
+		{"float", number},
+		{"time", first == '"'},
+		{"[]uint8", first == '"' || first == 'n'},
+		{"[]", first == '[' || first == 'n'},
+		{"{", first == '{'},
+		{"map[", first == '{' || first == 'n'},
+	} {
+		if strings.HasPrefix(described, form.prefix) {
+			return form.is
+		}
+	}
+	return true
 }
 
 // becomes reports whether a constant whose type nobody has said, or JSON, may be a value of a described type.

@@ -94,7 +94,12 @@ type BranchError struct {
 	Err   error
 }
 
-func (e *BranchError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err) }
+func (e *BranchError) Error() string {
+	if _, located := e.Err.(*StepError); located { //nolint:errorlint // A StepError itself begins with the path.
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("%s: %v", e.Path, e.Err)
+}
 
 // Unwrap returns Err.
 func (e *BranchError) Unwrap() error { return e.Err }
@@ -110,11 +115,7 @@ func (e *MapError) Error() string {
 			fmt.Fprintf(&b, "; and %d more", len(e.Branches)-i)
 			break
 		}
-		if _, located := br.Err.(*StepError); located { //nolint:errorlint // A StepError itself begins with the path.
-			fmt.Fprintf(&b, "; %v", br.Err)
-		} else {
-			fmt.Fprintf(&b, "; %v", br)
-		}
+		fmt.Fprintf(&b, "; %v", br)
 	}
 	return b.String()
 }

@@ -265,6 +265,11 @@ func (v *visit) adopt(ctx context.Context, br *Branch, out *Outcome) (ending, er
 		}
 		return endFailed, out.Err
 	case StopWaiting:
+		if !br.here {
+			if err := v.reread(b, br); err != nil {
+				return endFatal, err
+			}
+		}
 		r.pending, r.status, r.revisit = out.Pending, StatusWaiting, true
 		return endWaiting, nil
 	case StopCancelled:

@@ -51,6 +51,11 @@ func Input(name string, value any) Inputs {
 	return Inputs{values: []givenInput{{name, value, true}}}
 }
 
+// And returns the inputs of both.
+func (in Inputs) And(more Inputs) Inputs {
+	return Inputs{slices.Concat(in.values, more.values), slices.Concat(in.errs, more.errs)}
+}
+
 func (in Inputs) applyRun(o *runOptions) { o.given = append(o.given, in) }
 
 // values is a set of inputs whose types have been checked.

@@ -67,6 +67,42 @@ func (m *mailbox) answered(ref Ref) *answer {
 	return a
 }
 
+// copies returns the answers that nobody has taken, for a worker elsewhere to look for its own.
+func (m *mailbox) copies() []handedAnswer {
+	if !m.some.Load() {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []handedAnswer
+	for ref, a := range m.answers {
+		h := handedAnswer{ID: a.id, To: ref, Inputs: a.inputs}
+		for _, g := range a.given {
+			if data, err := encodeInput(g); err == nil {
+				h.Inputs = append(h.Inputs, InputRecord{Name: g.name, Value: data, Source: sourceAnswer})
+			}
+		}
+		all = append(all, h)
+	}
+	return all
+}
+
+// has reports whether there is an answer to the step that nobody has taken.
+func (m *mailbox) has(ref Ref) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.answers[ref] != nil
+}
+
+// used drops answers that a worker elsewhere has taken.
+func (m *mailbox) used(refs []Ref) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, ref := range refs {
+		delete(m.answers, ref)
+	}
+}
+
 // cancelled returns the message that asks to cancel the application.
 func (m *mailbox) cancelled(app string) (id string, yes bool) {
 	m.mu.Lock()

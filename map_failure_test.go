@@ -515,3 +515,14 @@ func TestMapErrorTakesErrorRoute(t *testing.T) {
 	wantWords(t, out.Words, err, "handled")
 	wantIs(t, seen, broken)
 }
+
+// The error of a branch says once where the branch is.
+func TestABranchErrorNamesItsPathOnce(t *testing.T) {
+	a := tasksOf(burdock.Actions(burdock.Func("ask", tell)), &burdock.MapOptions{Failures: burdock.FailFast},
+		burdock.Task[promptOnly]{Key: "k", State: promptOnly{"bad"}})
+	_, err := runNew(t, mustGraph(t, "g", burdock.Node(a)), &burdock.Options{ID: "r"})
+	failed, ok := errors.AsType[*burdock.BranchError](err)
+	if want := "r/tasks#1/k: step 1 (ask), attempt 1: a bad prompt"; !ok || failed.Error() != want {
+		t.Errorf("got %v, want %q", failed, want)
+	}
+}

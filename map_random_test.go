@@ -19,7 +19,7 @@ import (
 	"github.com/burdock-go/burdock"
 )
 
-var plans = flag.Int("plans", 200, "how many random plans of maps are run")
+var plans = flag.Int("plans", 5000, "how many random plans of maps are run")
 
 // A randomPlan is a tree of maps. What a leaf does follows from its name, how long it takes from the timing.
 type randomPlan struct {
@@ -371,7 +371,7 @@ func TestRandomPlans(t *testing.T) {
 // The same with a process that dies, or is cancelled, again and again at random moments: the final state is equal, what
 // reduce chose it chooses again, and no branch whose end was acknowledged runs again.
 func TestRandomCrashes(t *testing.T) {
-	for seed := range uint64(*plans) {
+	for seed := range uint64(*plans/10) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 6))
 			cancels := rnd.IntN(3) == 0

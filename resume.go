@@ -476,7 +476,7 @@ func (v *visit) cancelLeft(n *fan.Node[branch]) error {
 	}
 	cancel := cancelling(newFailure(r.wrap(ErrNotNeeded), r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels))
 	switch {
-	case n.Suspended():
+	case n.Suspended() && r.cur.node == r.next: // otherwise it waits elsewhere
 		cp := r.checkpoint(StatusCancelled)
 		cancel(&cp)
 		v.mark(r.env().ledger, cp)

@@ -104,6 +104,14 @@ type handover struct {
 	Inputs                   []handedInput
 	Deadline                 time.Time // of the task; zero without one
 	Events                   int64     // told of the attempt that follows
+	Answers                  []handedAnswer
+}
+
+// A handedAnswer is one of the parent's mailbox, which may be for this branch, or for what is below it.
+type handedAnswer struct {
+	ID     string
+	To     Ref
+	Inputs []InputRecord
 }
 
 // A handedInput is an input with the source it comes from.
@@ -124,6 +132,7 @@ type handback struct {
 	State   Delta
 	Error   *Failure
 	Pending []handedPending
+	Used    []Ref // whose answers have been taken
 }
 
 type handedPending struct {
@@ -149,6 +158,7 @@ func (b *Branch) Encode() ([]byte, error) {
 		},
 	}
 	h.Graph, h.Hash = b.Graph()
+	h.Answers = r.tree.mail.copies()
 	if w := r.watched; w != nil {
 		h.Guest.Fingerprint, h.Events = w.print, w.events.Load()
 	}
@@ -229,6 +239,9 @@ func (w *Worker) Run(ctx context.Context, data []byte, c Cascade) ([]byte, error
 	}
 	r.tree.begin(cancel)
 	r.tree.mail.reset()
+	for _, a := range h.Answers {
+		r.tree.mail.put(a.To, &answer{id: a.ID, inputs: a.Inputs})
+	}
 	end, err := onGoroutines(func(vanished bool) (ending, error) { return r.advance(ctx, nil, vanished) })
 	r.release()
 	if err := errors.Join(r.tree.flush(ctx), r.tree.failed()); err != nil {
@@ -237,7 +250,7 @@ func (w *Worker) Run(ctx context.Context, data []byte, c Cascade) ([]byte, error
 	if end == endCancelled && errors.Is(context.Cause(ctx), ErrTimeout) {
 		end = endFailed
 	}
-	return r.handBack(end, err)
+	return r.handBack(end, err, h.Answers)
 }
 
 // runner makes the runner of a branch that was handed over.
@@ -368,7 +381,7 @@ func (r *runner) goOn(ctx context.Context) error {
 }
 
 // handBack encodes the outcome.
-func (r *runner) handBack(end ending, err error) ([]byte, error) {
+func (r *runner) handBack(end ending, err error, answers []handedAnswer) ([]byte, error) {
 	out := handback{Version: handoverVersion, Stop: stops[end], Action: r.last, Seq: r.seq, Attempt: r.attempt, Events: r.watched.events.Load()}
 	if err != nil {
 		action := ""
@@ -376,6 +389,11 @@ func (r *runner) handBack(end ending, err error) ([]byte, error) {
 			action = r.next.action.name
 		}
 		out.Error = newFailure(err, action, r.seq+1, r.attempt, r.plan.sentinels)
+	}
+	for _, a := range answers {
+		if !r.tree.mail.has(a.To) {
+			out.Used = append(out.Used, a.To)
+		}
 	}
 	for _, p := range r.pending {
 		out.Pending = append(out.Pending, handedPending{p.Ref, p.Path, p.Action, p.Needs})
@@ -408,6 +426,7 @@ func (b *Branch) Decode(data []byte) (*Outcome, error) {
 	rec.last.Path = b.Path()
 	var err error
 	out.State.sch, out.State.vals, err = rec.state(r.sch)
+	r.tree.mail.used(h.Used)
 	if r.watched != nil {
 		r.watched.events.Store(h.Events)
 	}

@@ -1,5 +1,5 @@
-// Package record is the stored form of checkpoints and events, and the few rules by which a reader groups and judges
-// them. Stores write it, the command line and the UI read it, so that all of them mean the same by one row.
+// Package record is the stored form of checkpoints, events and messages, and the few rules by which a reader groups and
+// judges them. Stores write it, the command line and the UI read it, so that all of them mean the same by one row.
 //
 // # The model
 //
@@ -18,7 +18,8 @@
 // A string that is no valid UTF-8, such as a key made from bytes, is written as {"b64":"…"}. Times are UTC with
 // nanoseconds. Values stand as they were given, in compact form: an integer beyond 2^53 keeps all its digits.
 //
-// An event has the same form with the fields of burdock.Event; its Value comes back as a json.RawMessage.
+// An event has the same form with the fields of burdock.Event; its Value comes back as a json.RawMessage. A message of an
+// inbox has it with those of burdock.Message.
 //
 // Export writes an application with all its branches as lines of this form, between a first and a last line of their
 // own; Import saves them in another store.

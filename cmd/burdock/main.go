@@ -6,6 +6,8 @@
 //	burdock show     tell what one has done: steps, branches, state
 //	burdock graph    draw its graph as Mermaid
 //	burdock fork     make a new one from a step of it
+//	burdock answer   give a step that waits what it needs
+//	burdock cancel   ask to end one
 //	burdock prune    forget some
 //	burdock export   write one to a file
 //	burdock import   take one from a file
@@ -67,6 +69,9 @@ type commands struct {
 	Graph graph `cmd:"" help:"Draw an application's graph."`
 	Fork  fork  `cmd:"" help:"Make a new application from a step of another."`
 	Prune prune `cmd:"" help:"Forget applications."`
+
+	Answer reply  `cmd:"" help:"Give a step that waits its inputs."`
+	Cancel ending `cmd:"" help:"Ask to end an application or a branch."`
 
 	Testcase testcase `cmd:"" help:"Write a Go test from a step of an application."`
 

@@ -1,5 +1,5 @@
-// Package pgstore keeps checkpoints and events in PostgreSQL, through pgx. It is the store of programs that run on more
-// than one machine: any of them may go on where another one stopped.
+// Package pgstore keeps checkpoints, events and messages in PostgreSQL, through pgx. It is the store of programs that run
+// on more than one machine: any of them may go on where another one stopped.
 //
 // # The model
 //
@@ -15,12 +15,13 @@
 //	graph       SHA-256 → description, once
 //	run         one row per root: when it was last written, and how it stood; what listings of roots read
 //	event       in the order of writing; index (app, seq, attempt, n)
+//	inbox       (root, n) → a message that is not used; unique by (root, id), answers also by (app, seq)
 //
 // Names, keys and records are bytea: an id may hold any byte, and what was written comes back to the byte. For people:
 // convert_from(name, 'UTF8'), convert_from(body, 'UTF8').
 //
 //	Save ──┐ joins the forming batch      leader: yields while the batch still grows, then sends in one go
-//	Save ──┼─────────────────────────►    BEGIN · fences, locked · graphs · apps · checkpoints · runs · events · COMMIT
+//	Save ──┼─────────────────────────►    BEGIN · fences, locked · graphs · apps · checkpoints · runs · inbox · events · COMMIT
 //	Save ──┘                              and wakes the others, each with its own result
 //
 // One batch costs one round trip and one flush of the server's log, however many saves it has: BenchmarkAgainstRaw's 100
@@ -51,6 +52,8 @@
 //     server's log. A killed owner's lease ends 15 s after its last renewal.
 //   - Lost is closed when another owner took the root over, when a Save was refused because of that, or when no renewal
 //     has come through for the length of a lease. After Release returns, the store has no goroutine for this root.
+//   - When Post returns nil, the message is committed as a Save is. It locks the fence of its root while it commits, so no
+//     step ends unseen between the decision and the commit; it leaves the lease alone.
 //   - Prune claims what it forgets as any owner would, in one transaction for each root.
 //   - A process that stopped in the middle of a transaction blocks nobody for long: whoever waits for its locks ends its
 //     session when the server has waited 2 s for its next message.

@@ -37,7 +37,7 @@ var (
 // a password.
 type Error struct {
 	Database string // user@host:port/database, schema
-	Op       string // "open", "claim", "save", "load", "list", "release", "live", "track", "events"
+	Op       string // "open", "claim", "save", "load", "list", "release", "live", "track", "events", "post", "messages", "prune", "size"
 	Kind     error  // a sentinel, or nil
 	Hint     string // the way out, or ""
 	Err      error  // the cause, or nil

@@ -164,8 +164,12 @@ func (f *forgetting) within(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, f.store.sql(`DELETE FROM burdock.lease WHERE root = $1`), []byte(f.root.name))
-	return err
+	for _, statement := range []string{`DELETE FROM burdock.inbox WHERE root = $1`, `DELETE FROM burdock.lease WHERE root = $1`} {
+		if _, err := tx.Exec(ctx, f.store.sql(statement), []byte(f.root.name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // claim takes the root's lease, which nobody sees before it is gone, and raises its epoch.

@@ -16,11 +16,12 @@ type row struct {
 	app, parent           string
 	parentSeq, index      int64
 	seq, kind             int64
-	lists, waits          bool
+	lists, waits, ends    bool
 	join                  int64
 	digest, description   []byte // nil if there is none
 	body                  []byte
-	root                  bool // a root's step: it stands in the listing of roots
+	messages              []string // those that it used
+	root                  bool     // a root's step: it stands in the listing of roots
 	updated               int64
 	status, project, part string
 }
@@ -29,8 +30,8 @@ type row struct {
 func (r *row) encode(c *burdock.Checkpoint) error {
 	*r = row{
 		app: c.App, parent: c.Parent.App, parentSeq: c.Parent.Seq, index: c.Index, seq: c.Seq, lists: c.Lists, join: c.Join,
-		waits: c.Status == burdock.StatusWaiting,
-		root:  c.App == c.Root && c.Kind == burdock.KindStep, status: string(c.Status), project: c.Project, part: c.Partition,
+		waits: c.Status == burdock.StatusWaiting, ends: record.Ends(c), messages: c.Messages,
+		root: c.App == c.Root && c.Kind == burdock.KindStep, status: string(c.Status), project: c.Project, part: c.Partition,
 	}
 	if c.Kind == burdock.KindSnapshot {
 		r.kind = 1

@@ -16,7 +16,7 @@ const (
 
 // migrations bring a database from the schema version of their index to the next. One that was released is never
 // changed.
-var migrations = [...][]string{schema1}
+var migrations = [...][]string{schema1, schema2}
 
 // schemaVersion is what this package reads and writes.
 const schemaVersion = len(migrations)
@@ -84,6 +84,22 @@ var schema1 = []string{
 		body bytea NOT NULL -- the event, as package record writes it
 	)`,
 	`CREATE INDEX event_order ON burdock.event (app, seq, attempt, n, id)`,
+}
+
+var schema2 = []string{
+	// What is posted for an application and not used yet, in the order of n within a root.
+	`CREATE TABLE burdock.inbox (
+		root bytea NOT NULL,
+		n bigint GENERATED ALWAYS AS IDENTITY,
+		id bytea NOT NULL,
+		app bytea NOT NULL, -- its name
+		seq bigint NOT NULL,
+		answer boolean NOT NULL,
+		body bytea NOT NULL, -- the message, as package record writes it
+		PRIMARY KEY (root, n),
+		UNIQUE (root, id)
+	)`,
+	`CREATE UNIQUE INDEX inbox_answer ON burdock.inbox (app, seq) WHERE answer`,
 }
 
 // migrationClass is the first half of the advisory lock under which schemas are made.

@@ -23,7 +23,7 @@ type Options struct {
 	// owner sooner and loses a slow one sooner. All stores of one database should agree. Defaults to 15 s.
 	Lease time.Duration
 	// Timeout is how long one call goes on when the server does not answer, restarts, or asks for another try; a Save
-	// that has to be resolved gets it twice. Defaults to 30 s.
+	// or Post that has to be resolved gets it twice. Defaults to 30 s.
 	Timeout time.Duration
 	// Log gets what cannot be returned: events that were dropped, a server with fsync off. Defaults to slog.Default().
 	Log *slog.Logger
@@ -52,6 +52,7 @@ type Store struct {
 var (
 	_ burdock.Store   = (*Store)(nil)
 	_ burdock.Journal = (*Store)(nil)
+	_ burdock.Inbox   = (*Store)(nil)
 	_ burdock.Pruner  = (*Store)(nil)
 	_ burdock.Sizer   = (*Store)(nil)
 )

@@ -93,6 +93,7 @@ type content struct {
 	apps        appColumns
 	checkpoints checkpointColumns
 	runs        runColumns
+	forgotten   forgetfulness
 }
 
 // A recordID is what a checkpoint is identified by.
@@ -138,6 +139,7 @@ func (t *content) add(sv *save) {
 		if runs[r.app] == r {
 			t.runs.add(sv.fence, r)
 		}
+		t.forgotten.add(sv.fence, r)
 	}
 }
 
@@ -229,6 +231,7 @@ func (s *Store) queueRows(b *pgx.Batch, t *content) {
 	if r := &t.runs; len(r.name) > 0 {
 		b.Queue(s.sql(putRuns), r.root, r.epoch, r.dispatch, r.name, r.seq, r.updated, r.status, r.project, r.part)
 	}
+	s.queueForgetting(b, &t.forgotten)
 }
 
 // present reports whether every record of sv is there as it was written.

@@ -25,6 +25,7 @@ func (c *conn) check(ctx context.Context) error {
 		{"a listing", "SELECT id, seq, updated, status, project, partition, sum FROM run"},
 		{"a claim", claimQuery},
 		{"an event", "SELECT app, seq, attempt, n, flags, body, sum FROM event"},
+		{"a message of a root", messageQuery},
 		{"an application without records", "SELECT id, name, sum FROM app WHERE root IS NULL"},
 	} {
 		if err := c.query(ctx, func(v []driver.Value) error { return sound(v, "%s, %v", t.what, v[0]) }, t.query); err != nil {
@@ -53,6 +54,7 @@ func (c *conn) related() error {
 		{"applications lack their parent", `SELECT count(*) FROM app a WHERE a.parent IS NOT NULL AND NOT EXISTS (SELECT 1 FROM app p WHERE p.id = a.parent)`},
 		{"checkpoints lack their application", `SELECT count(*) FROM checkpoint c WHERE NOT EXISTS (SELECT 1 FROM app a WHERE a.id = c.app AND a.root IS NOT NULL)`},
 		{"events lack their application", `SELECT count(*) FROM event e WHERE NOT EXISTS (SELECT 1 FROM app a WHERE a.id = e.app)`},
+		{"messages lack their application", `SELECT count(*) FROM inbox i WHERE NOT EXISTS (SELECT 1 FROM app a WHERE a.name = i.app AND a.root IS NOT NULL)`},
 		{"roots lack their listing", `SELECT count(*) FROM app a WHERE a.root = a.id AND NOT EXISTS (SELECT 1 FROM run WHERE run.id = a.id
 			AND (run.status = '' OR run.seq = coalesce((SELECT max(seq) FROM checkpoint WHERE app = a.id AND kind = 0), -1)))`},
 		{"listings lack their root", `SELECT count(*) FROM run WHERE NOT EXISTS (SELECT 1 FROM app a WHERE a.id = run.id AND a.root = a.id)`},

@@ -51,6 +51,10 @@ func makeHistory(t *testing.T) *history {
 			t.Fatal(err)
 		}
 		remember()
+		if err := s.Post(t.Context(), cancellation(fmt.Sprint("m", n), "run-0", "run-0")); err != nil {
+			t.Fatal(err)
+		}
+		remember()
 	}
 	if h.db, err = os.ReadFile(path); err != nil {
 		t.Fatal(err)
@@ -98,6 +102,16 @@ func everythingIn(ctx context.Context, s *sqlitestore.Store) (string, error) {
 		names = append(names, c.App)
 	}
 	for _, root := range names {
+		for m, err := range s.Messages(ctx, root) {
+			if err != nil {
+				return "", err
+			}
+			text, err := record.MarshalMessage(m)
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintf(&b, "message %s\n", text)
+		}
 		for c, err := range s.List(ctx, burdock.Query{Root: root}) {
 			if err != nil {
 				return "", err
@@ -273,8 +287,17 @@ func TestAChangedRowIsDamage(t *testing.T) {
 		"an application":      "UPDATE app SET path = 'elsewhere'",
 		"a graph's name":      "UPDATE graph SET name = 'another'",
 		"a listing":           "UPDATE run SET updated = 1",
+		"a message":           "UPDATE inbox SET body = replace(body, '\"m\"', '\"n\"')",
+		"a message's place":   "UPDATE inbox SET n = n + 1",
 	} {
 		path := saved(t)
+		before, err := sqlitestore.Open(t.Context(), path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(before.Post(t.Context(), cancellation("m", "r", "r")), before.Close()); err != nil {
+			t.Fatal(err)
+		}
 		sqlitestore.Execute(t, path, statement)
 		refuses(t, path, &sqlitestore.Options{Check: true}, sqlitestore.ErrCorrupt)
 		s, err := sqlitestore.Open(t.Context(), path, nil)

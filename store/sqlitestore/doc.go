@@ -1,4 +1,4 @@
-// Package sqlitestore keeps checkpoints and events in one SQLite file, in pure Go. It is the embedded default: store,
+// Package sqlitestore keeps checkpoints, events and messages in one SQLite file, in pure Go. It is the embedded default: store,
 // tracker and what the command line and the UI read, with nothing to install or to run beside the program.
 //
 // # The model
@@ -13,7 +13,8 @@
 //	├ run         one row per root: when it was last written, and how it stood; what listings of roots read. While
 //	│             somebody holds the root its latest checkpoint says so, since a step is to write one page
 //	├ claim       root → epoch, dispatch, the owner that holds it
-//	└ event       in the order of writing; index (app, seq, attempt, n)
+//	├ event       in the order of writing; index (app, seq, attempt, n)
+//	└ inbox       (root, n) → a message that is not used, as JSON; unique by (root, id), answers also by (app, seq)
 //
 // Each row but those of graph carries a checksum of itself, which every reader compares.
 //
@@ -47,7 +48,9 @@
 //     replaced.
 //   - A damaged file never yields a record that nobody wrote: reading it fails with ErrCorrupt. That a damaged page
 //     hides rows, only Check finds out, or Options.Check. A log that ends early or is damaged ends at a commit before.
-//   - Prune forgets a root with its descendants and events in one transaction, and raises its fence. The space is given
+//   - When Post returns nil, the message has been written and synced, and with it every relaxed Save before it. While nobody
+//     posts, a Save does not look for messages.
+//   - Prune forgets a root with its descendants, events and messages in one transaction, and raises its fence. The space is given
 //     back to the file system.
 //   - Backup copies one moment of the database while it is used.
 //   - No goroutine is started but the timer of a Tracker, which ends in Close.

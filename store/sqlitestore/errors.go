@@ -30,7 +30,7 @@ var (
 // An Error says which database could not do what. It is one of the sentinels where the cause is known.
 type Error struct {
 	Path string
-	Op   string // "open", "claim", "save", "load", "list", "release", "live", "track", "events", "prune", "size", "check", "backup"
+	Op   string // "open", "claim", "save", "load", "list", "release", "live", "track", "events", "post", "messages", "prune", "size", "check", "backup"
 	Kind error  // a sentinel, or nil
 	Hint string // the way out, or ""
 	Err  error  // the cause, or nil

@@ -55,6 +55,7 @@ type scenario struct {
 	claim  burdock.Claim
 	acked  [][]burdock.Checkpoint
 	failed [][]burdock.Checkpoint // never acknowledged
+	posted bool
 	pruned bool
 	errs   []error
 }
@@ -114,7 +115,18 @@ func (s *scenario) run(path string, opts *sqlitestore.Options) {
 	s.save(s.store.Relaxed().(burdock.Journal), s.claim.Fence(), []burdock.Event{event("r", 1, 2)}, step("r", 1, "y"))
 	s.try("release", func() error { return s.claim.Release(ctx) })
 	s.try("claim", claim)
-	s.save(s.store, s.claim.Fence(), nil, step("r", 2, "z"))
+	s.posted = s.try("post", func() error { return s.store.Post(ctx, cancellation("m", "r", "r")) })
+	s.try("messages", func() error {
+		for _, err := range s.store.Messages(ctx, "r") {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	used := step("r", 2, "z")
+	used.Messages = []string{"m"}
+	s.save(s.store, s.claim.Fence(), nil, used)
 	s.pruned = s.try("prune", func() error {
 		_, err := s.store.Prune(ctx, burdock.Prune{Keep: 1})
 		return err
@@ -162,6 +174,10 @@ func (s *scenario) verify(path string) {
 		case found != 0 && found < len(batch):
 			s.t.Errorf("%d of %d records of batch %d are there", found, len(batch), i)
 		}
+	}
+	used := stored[identity(step("r", 2, ""))] != nil
+	if n := len(kept(s.t, store, "r")); used && n > 0 || s.posted && !used && n == 0 || n > 1 {
+		s.t.Errorf("%d messages are kept; posted: %v, used: %v", n, s.posted, used)
 	}
 	var got []string
 	for e, err := range store.Events(s.t.Context(), "r", sqlitestore.Position{}) {

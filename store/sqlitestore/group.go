@@ -243,6 +243,9 @@ func (s *Store) put(sv *save) error {
 			return err
 		}
 	}
+	if err := s.write.forgetMessages(sv); err != nil {
+		return err
+	}
 	return s.putEvents(sv.events)
 }
 

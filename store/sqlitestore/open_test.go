@@ -3,6 +3,7 @@ package sqlitestore_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -92,7 +93,7 @@ func TestOpenRefusesAnotherProgramsDatabase(t *testing.T) {
 func TestOpenRefusesANewerSchemaAndNamesBothVersions(t *testing.T) {
 	path := saved(t)
 	sqlitestore.Execute(t, path, "PRAGMA user_version = 7")
-	refuses(t, path, nil, sqlitestore.ErrNewerSchema, "schema 7", "up to 1", "later version")
+	refuses(t, path, nil, sqlitestore.ErrNewerSchema, "schema 7", fmt.Sprint("up to ", sqlitestore.SchemaVersion), "later version")
 	refuses(t, path, &sqlitestore.Options{ReadOnly: true}, sqlitestore.ErrNewerSchema, "schema 7")
 }
 

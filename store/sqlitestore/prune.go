@@ -156,7 +156,7 @@ func (c *conn) weigh(ctx context.Context, root string) (tree string, size burdoc
 	return string(list), size, nil
 }
 
-// erase deletes a root's tree and raises its fence. A row without a name stands for the highest id that was given, so
+// erase deletes a root's tree and messages, and raises its fence. A row without a name stands for the highest id that was given, so
 // that a listing between two pages does not meet another application under it.
 func erase(c *conn, root, tree string) error {
 	row, _, err := c.claim(root)
@@ -180,6 +180,9 @@ func erase(c *conn, root, tree string) error {
 		if err := c.exec(statement, tree); err != nil {
 			return err
 		}
+	}
+	if err := c.exec("DELETE FROM inbox WHERE root = +?", root); err != nil {
+		return err
 	}
 	last := &app{id: highest}
 	if err := c.exec("DELETE FROM app WHERE name = ''"); err != nil {
@@ -213,29 +216,36 @@ func (s *Store) shrink(ctx context.Context) error {
 }
 
 // alone runs f in a durable transaction in which nothing is saved.
-func (s *Store) alone(op string, f func(*conn) error) (err error) {
+func (s *Store) alone(op string, f func(*conn) error) error {
 	if err := s.lock(op); err != nil {
 		return err
 	}
 	defer s.unlock()
+	defer s.write.reset() // f writes without it
+	return s.fail(op, s.durably(f))
+}
+
+// durably runs f in a synced transaction. The caller holds the token, and sees to what the writer remembers.
+func (s *Store) durably(f func(*conn) error) (err error) {
 	w := &s.write
-	defer w.reset() // f writes without it
 	if err := s.reopen(&w.conn, full); err != nil {
-		return s.fail(op, err)
+		return err
 	}
 	if err := w.conn.synchronous(full); err != nil {
-		return s.fail(op, err)
+		return err
 	}
 	if err := s.begin(w.conn); err != nil {
-		return s.fail(op, err)
+		return err
 	}
 	if err = f(w.conn); err == nil {
-		err = w.conn.exec("COMMIT")
+		if err = w.conn.exec("COMMIT"); err != nil {
+			err = &commitError{err}
+		}
 	}
 	if err != nil {
 		_ = w.conn.rollback()
 	}
-	return s.fail(op, err)
+	return err
 }
 
 // Size implements burdock.Sizer. It takes about 1 µs for each record.

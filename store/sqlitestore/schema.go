@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,10 +17,10 @@ const applicationID = 0x4272646b
 //   - leaves the sums of earlier rows valid: a new column joins the sum of a row where it is not NULL;
 //   - gets a fixture, by go test -run EveryEarlierSchema -update, which is committed and never made again: the same
 //     test opens those of all versions.
-var migrations = [...][]string{schema1}
+var migrations = [...][]string{schema1, schema2}
 
 // tables are the statements that sqlite_schema holds in a database of this version.
-var tables = schema1
+var tables = slices.Concat(schema1, schema2)
 
 // schemaVersion is what this package reads and writes.
 const schemaVersion = int64(len(migrations))
@@ -105,6 +106,24 @@ var schema1 = []string{
 		sum INTEGER NOT NULL
 	)`,
 	`CREATE INDEX event_order ON event(app, seq, attempt, n)`,
+}
+
+var schema2 = []string{
+	// What is posted for an application and not used yet; n is the order within a root. Applications stand here by their
+	// names: a root's messages are deleted with it, and need no row of their own to lead to them.
+	`CREATE TABLE inbox (
+		root TEXT NOT NULL,
+		n INTEGER NOT NULL,
+		id TEXT NOT NULL,
+		app TEXT NOT NULL,
+		seq INTEGER NOT NULL,
+		kind TEXT NOT NULL,
+		body BLOB NOT NULL, -- the message, as package record writes it
+		sum INTEGER NOT NULL,
+		PRIMARY KEY (root, n),
+		UNIQUE (root, id)
+	) WITHOUT ROWID`,
+	`CREATE UNIQUE INDEX inbox_answer ON inbox(app, seq) WHERE kind = 'answer'`,
 }
 
 // migrate brings the database to this schema, or says why it cannot.

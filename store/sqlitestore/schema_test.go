@@ -41,9 +41,12 @@ func TestEveryEarlierSchemaIsReadAndWritten(t *testing.T) {
 			if err := s.Save(t.Context(), c.Fence(), []burdock.Checkpoint{step("run-0", 99, "later")}); err != nil {
 				t.Fatal(err)
 			}
+			if err := s.Post(t.Context(), cancellation("another", "run-1", "run-1")); err != nil {
+				t.Fatal(err)
+			}
 			after, err := everythingIn(t.Context(), s)
-			if err != nil || strings.Count(after, "\n") != strings.Count(got, "\n")+2 {
-				t.Errorf("after one more step there are %d lines of %d, error %v", strings.Count(after, "\n"), strings.Count(got, "\n"), err)
+			if err != nil || strings.Count(after, "\n") != strings.Count(got, "\n")+3 {
+				t.Errorf("after one more step and message there are %d lines of %d, error %v", strings.Count(after, "\n"), strings.Count(got, "\n"), err)
 			}
 		})
 	}
@@ -66,6 +69,15 @@ func makeFixture(t *testing.T) {
 	failed.Status, failed.Project, failed.Partition = burdock.StatusFailed, "p", "q"
 	for _, c := range []burdock.Checkpoint{snap, later(later(moved)), failed} {
 		if err := s.Save(t.Context(), burdock.Fence{Root: c.Root, Epoch: 1}, []burdock.Checkpoint{c}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waits := waiting(step("run-1", 10, ""))
+	if err := s.Save(t.Context(), burdock.Fence{Root: "run-1", Epoch: 1}, []burdock.Checkpoint{waits}); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []burdock.Message{cancellation("c", "run-0", moved.App), answerTo("m", waits), cancellation("c", "run-1", "run-1")} {
+		if err := s.Post(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,6 +21,7 @@ type writer struct {
 	graphs  map[[2]string]*graph
 	claims  map[string]claimRow
 	nextApp int64 // 0 while unknown
+	quiet   bool  // there was no message
 }
 
 // An app is an application's row.
@@ -49,7 +50,7 @@ type graph struct {
 
 // reset forgets everything, which is right at any time.
 func (w *writer) reset() {
-	w.apps, w.graphs, w.claims, w.nextApp = map[string]*app{}, map[[2]string]*graph{}, map[string]claimRow{}, 0
+	w.apps, w.graphs, w.claims, w.nextApp, w.quiet = map[string]*app{}, map[[2]string]*graph{}, map[string]claimRow{}, 0, false
 }
 
 // refresh forgets what another connection may have changed. It stands at the beginning of each transaction.

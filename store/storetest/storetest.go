@@ -5,9 +5,9 @@
 //	}
 //
 // Each subtest is named after the rule it checks, as numbered in the project's rules: P1 identity and replacement, P2
-// what a record holds, P3 claims, P4 fences, P5 batches, P7 relaxed saves, T1 journals, and L for the orders and filters
-// of List. Those of the optional burdock.Pruner, Sizer, Relaxer and Journal are skipped for a store that is none. Run it
-// with -race.
+// what a record holds, P3 claims, P4 fences, P5 batches, P7 relaxed saves, I8 inboxes, T1 journals, and L for the orders
+// and filters of List. Those of the optional burdock.Pruner, Sizer, Relaxer, Inbox and Journal are skipped for a store
+// that is none. Run it with -race.
 //
 // What it cannot check, and a store's own tests must: that what Save acknowledged survives the end of the process or
 // of the machine, and what happens when the disk is full.
@@ -59,7 +59,7 @@ func Run(t *testing.T, open func(t *testing.T) burdock.Store, opts *Options) {
 	}
 }
 
-var groups = [][]check{identityChecks, valueChecks, batchChecks, claimChecks, listChecks, rootsChecks, concurrencyChecks, pruneChecks, journalChecks, relaxedChecks, takenOverChecks}
+var groups = [][]check{identityChecks, valueChecks, batchChecks, claimChecks, listChecks, rootsChecks, concurrencyChecks, pruneChecks, journalChecks, relaxedChecks, inboxChecks, inboxSaveChecks, takenOverChecks}
 
 // A check is one subtest; its name begins with the rule it checks.
 type check struct {

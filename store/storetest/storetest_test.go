@@ -10,7 +10,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestEveryCheckIsNamedAfterItsRuleAndOnce(t *testing.T) {
-	rule := regexp.MustCompile(`^([PMT][0-9]+|L|Prune|Size)_[A-Za-z0-9_]+$`)
+	rule := regexp.MustCompile(`^([PMTI][0-9]+|L|Prune|Size)_[A-Za-z0-9_]+$`)
 	seen := map[string]bool{}
 	for _, group := range groups {
 		for _, c := range group {
