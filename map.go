@@ -265,7 +265,7 @@ type branchPlan struct {
 	inner  []*inputUse // inputs the branch needs from outside
 
 	bindings func() string // hash of what its actions are bound to
-	hash     func() string // of its graph, with the codecs of the graph around it
+	hash     func() string // of its graph as it stands here, see plan.hashAll
 }
 
 // branches compiles the branch graphs of all parallel actions.
@@ -312,7 +312,7 @@ func (c *compiler) branch(n *planNode, r Runnable) {
 		p.hashBindings(h)
 		return string(h.Sum(nil))
 	})
-	b.hash = sync.OnceValue(func() string { return p.hash().hash })
+	b.hash = sync.OnceValue(func() string { return b.plan.hashAll() })
 	before := len(c.errs)
 	given := c.begin(b, par, who)
 	c.result(b, par, who)
