@@ -25,7 +25,8 @@ import (
 type runner struct {
 	course
 
-	opening opening // of a branch
+	opening opening  // of a branch
+	asks    *inquiry // of a branch whose map has a Cache
 	cur     current
 	spares  [2][]slot // for the states of a branch between its steps
 }
