@@ -145,9 +145,6 @@ func (r *runner) state() State { return State{sch: r.sch, vals: r.vals} }
 // records reports whether the application is saved.
 func (m *member) records() bool { return m.env().ledger != nil }
 
-// observed reports whether steps are recorded or told of.
-func (m *member) observed() bool { return m.records() || m.listens() }
-
 func (m *member) branchKey() string {
 	if m.branch == nil {
 		if g := m.tree.guest; g != nil {
