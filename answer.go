@@ -210,7 +210,7 @@ func (d declared) misfit(g givenInput) error {
 		return fmt.Errorf("input %q is secret, so no store may see it; give it with Given", g.name)
 	case g.loose && typ == rawType && !formOf(g.value.(json.RawMessage), f.Type):
 		return fmt.Errorf("input %q: the action reads %s, which %.40s is not", g.name, f.Type, g.value)
-	case typ != f.Type && !(g.loose && becomes(reflect.TypeOf(g.value), f.Type)):
+	case typ != f.Type && (!g.loose || !becomes(reflect.TypeOf(g.value), f.Type)):
 		return fmt.Errorf("input %q: a value of type %T is written as %s, but the action reads %s", g.name, g.value, typ, f.Type)
 	}
 	return nil
@@ -324,8 +324,8 @@ func describedGraphs(ctx context.Context, store Store, cp *Checkpoint) ([]*descr
 
 // referredTo leaves the graphs around one that a reference names.
 func referredTo(around []*description, name string) []*description {
-	for i := len(around) - 1; i >= 0; i-- {
-		if around[i].Name == name {
+	for i, g := range slices.Backward(around) {
+		if g.Name == name {
 			return around[:i+1]
 		}
 	}

@@ -374,7 +374,7 @@ func TestI8_CancelARoot(t *testing.T) {
 			t.Errorf("got %v, %v after %v", out, err, time.Since(began))
 		}
 		wantEqual(t, "messages", messages(t, store), 0)
-		out = runTo(t, app, burdock.StopWaiting)
+		runTo(t, app, burdock.StopWaiting)
 		// Nobody runs it: the next call is cancelled before it does anything, and the one after it is not.
 		if err := burdock.Cancel(t.Context(), store, burdock.Ref{App: "app"}); err != nil {
 			t.Fatal(err)

@@ -206,9 +206,17 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 	return v.settle(b, end, err)
 }
 
-// advance runs the branch to where it stops: here, or where its executor says. A branch that cannot begin, as its
-// task says or since it is too deep, or that has ended in an earlier process, needs none.
+// advance runs the branch to where it stops, unless the map's cache knows that.
 func (v *visit) advance(ctx context.Context, b *branch, vanished bool) (ending, error) {
+	if v.par.opts.Cache == nil {
+		return v.proceed(ctx, b, vanished)
+	}
+	return v.cached(ctx, b, vanished)
+}
+
+// proceed runs the branch to where it stops: here, or where its executor says. A branch whose task says that it cannot
+// begin, or that has ended in an earlier process, needs none.
+func (v *visit) proceed(ctx context.Context, b *branch, vanished bool) (ending, error) {
 	r := b.run
 	switch ex := r.has.executor; {
 	case r.next == nil:

@@ -55,7 +55,7 @@ type Checkpoint struct {
 	Seq         int64
 	Kind        CheckpointKind
 	Attempt     int    // 1, 2, ... within this sequence number; 0 at sequence 0
-	Action      string // what ran; "" at sequence 0
+	Action      string // what ran; "" at sequence 0, and where a Cache answered
 	Task        string // the name of the branch's action or graph in its map; "" for a root
 	Key         string // the branch's key; "" for a root
 	Index       int64  // the branch's position in its sequence
@@ -72,7 +72,7 @@ type Checkpoint struct {
 	Tried    time.Time     // when the first of these began; zero if there are none
 	Inputs   []InputRecord // event inputs this step was given, without secrets
 	Messages []string      // ids of the inbox messages this step used
-	Origin   Ref           // what a fork began from
+	Origin   Ref           // what a fork began from, and on a later step whose result a Cache gave
 	Delta    Delta         // what the step changed; empty unless Status is StatusCompleted, Kind is KindSnapshot or Seq is 0
 	Lists    bool          // Delta touches an append list, so rebuilding needs this record also when a later snapshot exists
 	Error    *Failure      // why the step failed or was cancelled

@@ -45,7 +45,8 @@
 // # Waiting
 //
 // An action whose required input nobody gave is not an error: the run stops before it and says which input it needs.
-// The next Run gives it. A person in the loop needs nothing more than an input field.
+// The next Run gives it, or anybody who can open the store does with Answer, while the application runs or days later. A
+// person in the loop needs nothing more than an input field.
 //
 // # Many at once
 //

@@ -29,7 +29,7 @@ const (
 	EventStepEnded     EventKind = "step_ended"     // an attempt ends: Status, Error, Started, Next
 	EventBranchStarted EventKind = "branch_started" // a branch of a parallel step begins: Task, Key, Index, Parent
 	EventBranchEnded   EventKind = "branch_ended"   // it ends: Status, Error, Started, Join
-	EventRestored      EventKind = "restored"       // a branch's recorded result is used again: Status, Join
+	EventRestored      EventKind = "restored"       // a branch's recorded result is used again, or with Name "cache" that of an equal branch: Status, Join
 	EventWaiting       EventKind = "waiting"        // a required input has no source: Needs
 	EventRetry         EventKind = "retry"          // an attempt failed and another follows: Error, Attempt
 	EventSpanStarted   EventKind = "span_started"   // Span: Name, Span, ParentSpan

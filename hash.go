@@ -59,12 +59,38 @@ func hashGraph(g *Graph) hashed {
 	if err != nil {
 		return hashed{}
 	}
+	return p.hash()
+}
+
+func (p *plan) hash() hashed {
 	d := describe(p)
 	text := plainJSON(d)
 	d.untag()
 	bare := plainJSON(d)
 	sum := sha256.Sum256(bare)
 	return hashed{hex.EncodeToString(sum[:16]), text}
+}
+
+// hashAll hashes the plan and all that its branches run: with the codecs of the graphs around them, and with the graphs
+// that they refer to. Its own hash says of a graph around it no more than the name.
+func (p *plan) hashAll() string {
+	h := sha256.New()
+	seen := map[*plan]bool{}
+	var add func(p *plan)
+	add = func(p *plan) {
+		if seen[p] {
+			return
+		}
+		seen[p] = true
+		writeParts(h, p.hash().hash)
+		for _, n := range p.nodes {
+			for _, b := range n.branches {
+				add(b.plan)
+			}
+		}
+	}
+	add(p)
+	return string(h.Sum(nil))
 }
 
 // plainJSON encodes a description, whose labels are for people: < and > stay as they are.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -55,7 +56,7 @@ func (t *tree) ledgerOf(s Store) (*ledger, error) {
 func (t *tree) allLedgers() []*ledger {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.ledgers[:len(t.ledgers):len(t.ledgers)]
+	return slices.Clip(t.ledgers)
 }
 
 // claimed makes sure that the call that runs has a claim of the root in this store. A conflict stops the tree.

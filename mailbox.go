@@ -302,6 +302,7 @@ func (r *runner) collectAnswer() {
 	if a == nil {
 		return
 	}
+	r.answeredBelow()
 	if a.id != "" {
 		r.messages = append(r.messages, a.id)
 	}

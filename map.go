@@ -46,6 +46,8 @@ type MapOptions struct {
 	// Branches is what the branches, and everything below, have instead of what the application around them has.
 	// Defaults to nothing.
 	Branches *Cascade
+	// Cache answers branches from what equal ones came to earlier. Defaults to none.
+	Cache *Cache
 }
 
 // A Limiter says when the next branch may begin. Wait returns nil then, and an error when ctx has ended or no moment
@@ -229,6 +231,7 @@ func (o *MapOptions) check(a *Action) {
 	case o.MaxWaiting < 0:
 		a.failed("MapOptions.MaxWaiting is %d; it is positive, or zero for the default", o.MaxWaiting)
 	}
+	o.Cache.check(a)
 	if o.Limit == 0 {
 		o.Limit = defaultLimit
 	}
@@ -261,6 +264,7 @@ type branchPlan struct {
 	result []load
 
 	bindings func() string // hash of what its actions are bound to
+	hash     func() string // of its graph as it stands here, see plan.hashAll
 }
 
 // branches compiles the branch graphs of all parallel actions.
@@ -300,6 +304,7 @@ func (c *compiler) branch(n *planNode, run int) {
 	if b == nil {
 		b = &branchPlan{name: par.tasks[run].Name()}
 		b.bindings = sync.OnceValue(func() string { return b.hashBindings(map[*branchPlan]string{}) })
+		b.hash = sync.OnceValue(func() string { return b.plan.hashAll() })
 		c.scope.branches[site{par, run}] = b
 		c.link(&link{by: c, node: n, b: b}, par.tasks[run])
 	}

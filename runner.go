@@ -25,7 +25,8 @@ import (
 type runner struct {
 	course
 
-	opening opening // of a branch
+	opening opening  // of a branch
+	asks    *inquiry // of a branch whose map has a Cache
 	cur     current
 	spares  [2][]slot    // for the states of a branch between its steps
 	batch   []Checkpoint // has room for the records of a step, see preceding
@@ -145,9 +146,6 @@ func (r *runner) state() State { return State{sch: r.sch, vals: r.vals} }
 
 // records reports whether the application is saved.
 func (m *member) records() bool { return m.env().ledger != nil }
-
-// observed reports whether steps are recorded or told of.
-func (m *member) observed() bool { return m.records() || m.listens() }
 
 func (m *member) branchKey() string {
 	if m.branch == nil {

@@ -76,7 +76,7 @@ func (a *attempt) bare(res *result) {
 	}
 	out, err := s.call(a)
 	if res.err = err; err == nil {
-		if a.node.last && a.run.branch != nil && !a.run.records() && len(a.run.env().middleware) == 0 {
+		if a.node.last && a.run.branch != nil && !a.run.records() && len(a.run.env().middleware) == 0 && a.run.asks == nil {
 			a.deliver(out, res)
 			return
 		}

@@ -28,7 +28,8 @@ func (*ls) Help() string {
 	return `The applications written to last come first. AT is the latest step and its action, or what it leads to. A paused
 application is between two steps and nobody runs it; a stale one is in the middle of a step and its process has died.
 TOOK is the time from its start to its latest step, pauses included. SIZE is what the steps and events of it and all
-its branches take, without what the database file adds. Sizes that take long to count are left out without --sizes.`
+its branches take, without what the database file adds. Sizes that take long to count are left out without --sizes.
+Entries of a Cache, which are applications too, are listed with --project burdock-cache only.`
 }
 
 // Validate is called by the parser.

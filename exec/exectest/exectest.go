@@ -184,12 +184,12 @@ func (s *suite) branches(store burdock.Store) []string {
 		if err != nil {
 			s.Fatal(err)
 		}
-		text := ""
+		var text strings.Builder
 		for _, c := range cp.Delta {
-			text += fmt.Sprintf(" %s=%s", c.Key, c.Value)
+			fmt.Fprintf(&text, " %s=%s", c.Key, c.Value)
 		}
 		joins := cp.Join != 0
-		all = append(all, fmt.Sprintf("%s %d.%d %s %s %s/%s %d %v%s", cp.Path, cp.Seq, cp.Attempt, cp.Action, cp.Status, cp.Task, cp.Key, cp.Index, joins, text))
+		all = append(all, fmt.Sprintf("%s %d.%d %s %s %s/%s %d %v%s", cp.Path, cp.Seq, cp.Attempt, cp.Action, cp.Status, cp.Task, cp.Key, cp.Index, joins, text.String()))
 	}
 	slices.Sort(all)
 	return all

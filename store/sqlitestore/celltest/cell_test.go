@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"iter"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -175,10 +176,10 @@ func (r *rig) reduce(_ context.Context, _ none, rs *burdock.Results[branch, out]
 	var s seen
 	last := -1
 	loop, strict := rs.OK(), true
-	switch {
-	case r.order == "All":
+	switch r.order {
+	case "All":
 		loop = rs.All()
-	case r.order == "AsDone" || r.order == "early":
+	case "AsDone", "early":
 		loop, strict = rs.AsDone(), false
 	}
 	for res := range loop {
@@ -432,10 +433,7 @@ func TestKilledCells(t *testing.T) {
 			r := &rig{cell: c, resumed: true}
 			r.prepare()
 			w := r.model(false, nil)
-			r.ran = map[int]int{} // those of the child, which are not run again here
-			for i, n := range w.ran {
-				r.ran[i] = n
-			}
+			maps.Copy(r.ran, w.ran) // those of the child, which are not run again here
 			app, err := r.open(t.Context(), store)
 			if err != nil {
 				t.Fatal(err)

@@ -125,7 +125,7 @@ func byStatus(c *record.Counts) map[burdock.Status]int64 {
 	return maps.Collect(c.All())
 }
 
-// A Filter selects applications. Its zero value selects all.
+// A Filter selects applications. Its zero value selects all but the entries of caches, which only their Project selects.
 type Filter struct {
 	Project string
 	Status  []burdock.Status
@@ -137,6 +137,9 @@ func Roots(ctx context.Context, src Source, f Filter, now time.Time) iter.Seq2[*
 	return func(yield func(*App, error) bool) {
 		q := burdock.Query{Roots: true, Project: f.Project, Status: stored(f.Status)}
 		for latest, err := range src.List(ctx, q) {
+			if err == nil && latest.Project == burdock.CacheProject && f.Project != latest.Project {
+				continue
+			}
 			var a *App
 			if err == nil {
 				var lives bool

@@ -267,3 +267,19 @@ func TestBranchGraphIsAPartOfItsRoots(t *testing.T) {
 		t.Errorf("of nothing: got %v", err)
 	}
 }
+
+func TestEntriesOfCachesAreListedOnlyIfTheirProjectIsNamed(t *testing.T) {
+	s := saved(t, burdock.Checkpoint{Project: burdock.CacheProject})
+	for project, want := range map[string]int{"": 0, "other": 0, burdock.CacheProject: 1} {
+		n := 0
+		for _, err := range inspect.Roots(t.Context(), s, inspect.Filter{Project: project}, now) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		if n != want {
+			t.Errorf("project %q: got %d, want %d", project, n, want)
+		}
+	}
+}
