@@ -120,12 +120,13 @@ func (v *visit) consult(ctx context.Context, b *branch) (ended bool, end ending,
 // the branch had begun; here they count.
 func (b *branch) cacheKey() string {
 	o := &b.run.opening
-	h := sha256.New()
+	var given string
 	if b.watched != nil {
-		writeParts(h, "1", b.plan.hash(), b.watched.print)
+		given = b.watched.print
 	} else {
-		writeParts(h, "1", b.plan.hash(), b.fingerprint(o))
+		given = b.fingerprint(o)
 	}
+	all := appendParts(nil, "1", b.plan.hash(), given)
 	for _, name := range b.plan.plan.inputNames() {
 		u := b.plan.plan.inputs[name]
 		v, event, ok := o.inputs.find(name)
@@ -136,9 +137,10 @@ func (b *branch) cacheKey() string {
 		if err != nil {
 			data = fmt.Append(nil, err)
 		}
-		writeParts(h, name, string(data))
+		all = appendParts(all, name, string(data))
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	sum := sha256.Sum256(all)
+	return hex.EncodeToString(sum[:16])
 }
 
 // find returns the entry of an equal branch, or nil. With SingleFlight it waits for one that runs.
@@ -208,7 +210,11 @@ func (v *visit) answer(ctx context.Context, b *branch, entry *Checkpoint) (hit b
 		cp := r.cacheStep(entry)
 		cp.Join = join
 		r.cur.ctx = ctx
-		if _, err := r.commitEnded(nil, cp); err != nil {
+		batch, err := r.preceding()
+		if err == nil {
+			_, err = r.commitEnded(nil, append(batch, cp))
+		}
+		if err != nil {
 			return true, endFatal, err
 		}
 	}

@@ -74,7 +74,7 @@ func (p *plan) hash() hashed {
 // hashAll hashes the plan and all that its branches run: with the codecs of the graphs around them, and with the graphs
 // that they refer to. Its own hash says of a graph around it no more than the name.
 func (p *plan) hashAll() string {
-	h := sha256.New()
+	var all []byte
 	seen := map[*plan]bool{}
 	var add func(p *plan)
 	add = func(p *plan) {
@@ -82,7 +82,7 @@ func (p *plan) hashAll() string {
 			return
 		}
 		seen[p] = true
-		writeParts(h, p.hash().hash)
+		all = appendParts(all, p.hash().hash)
 		for _, n := range p.nodes {
 			for _, b := range n.branches {
 				add(b.plan)
@@ -90,7 +90,8 @@ func (p *plan) hashAll() string {
 		}
 	}
 	add(p)
-	return string(h.Sum(nil))
+	sum := sha256.Sum256(all)
+	return string(sum[:])
 }
 
 // plainJSON encodes a description, whose labels are for people: < and > stay as they are.
