@@ -54,8 +54,10 @@ const maxKey = 4096
 func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	b.node, b.in, b.named, b.special = n, t.sub, t.key, t.special
 	b.tree, b.visit, b.branch = v.run.tree, v, b
-	if err := b.equip(); err != nil {
-		return err
+	if b.special != nil || b.plan.plan.graph.executor != nil {
+		if err := b.equip(); err != nil {
+			return err
+		}
 	}
 	r := runners.Get().(*runner)
 	r.opening.around = v.run.vals
@@ -65,6 +67,7 @@ func (b *branch) init(v *visit, n *fan.Node[branch], t task) error {
 	r.opening.around = nil
 	b.run = r
 	r.member, r.has, r.plan, r.next = &b.member, b.env(), b.plan.plan, b.plan.plan.start
+	r.doubtful = b.special != nil || b.tooDeep()
 	r.sch, r.vals, r.sources = r.opening.sch, r.opening.vals, *r.opening.inputs
 	if len(b.plan.keys) > 0 || v.par.kind == "map_tasks" {
 		return b.initKey(t)
@@ -149,7 +152,7 @@ func (b *branch) incomplete(missing []string) error {
 
 // identify computes what records and events of the branch need.
 func (b *branch) identify() {
-	if !b.records() && !b.listens() {
+	if !b.run.observed() {
 		return
 	}
 	w := &watched{print: b.fingerprint(&b.run.opening)}
@@ -197,7 +200,13 @@ func (v *visit) runBranch(n *fan.Node[branch], vanished bool) (finished bool) {
 	if inbox {
 		ctx = b.cancellable(ctx, vanished)
 	}
-	end, err := v.advance(ctx, b, vanished)
+	var end ending
+	var err error
+	if v.par.opts.Cache == nil && r.has.executor == nil && r.next != nil { // the shortest way for what is most
+		end, err = r.advance(ctx, nil, vanished)
+	} else {
+		end, err = v.advance(ctx, b, vanished)
+	}
 	r.release()
 	if inbox {
 		b.watched.cancel(nil)
@@ -241,7 +250,7 @@ func (b *branch) cancellable(ctx context.Context, vanished bool) context.Context
 
 // starts tells of the branch that begins to run.
 func (b *branch) starts(ctx context.Context) {
-	if b.listens() {
+	if b.run.listens() {
 		b.noted().began = time.Now().UnixNano()
 		b.run.emitApp(ctx, EventBranchStarted, nil)
 	}
@@ -290,7 +299,9 @@ func (b *branch) ends(ctx context.Context, end ending, err error) {
 	if err != nil {
 		b.err = &BranchError{Path: b.path(), Key: b.key(), Index: b.node.Index, Err: err}
 	}
-	b.tell(ctx)
+	if b.run.listens() {
+		b.tell(ctx)
+	}
 }
 
 // tell emits the event of the branch's end.

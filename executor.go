@@ -320,7 +320,7 @@ func (r *runner) restart(br *Branch) error {
 	if !br.here {
 		return nil
 	}
-	r.course = course{member: r.member, has: r.has, plan: r.plan, next: r.plan.start, holds: r.holds, deadline: r.deadline}
+	r.course = course{member: r.member, has: r.has, plan: r.plan, next: r.plan.start, holds: r.holds, deadline: r.deadline, doubtful: r.doubtful}
 	r.sch, r.vals, r.sources = r.opening.sch, r.opening.vals, *r.opening.inputs
 	return nil
 }

@@ -173,7 +173,12 @@ func (r *runner) begun() error {
 
 // finish ends the step with what its attempt came to, and reports whether another step follows.
 func (r *runner) finish(res *result, h *hooks) (end ending, more bool, err error) {
-	r.reap(res)
+	if c := r.cur.att.step(); c != nil {
+		c.over.Store(true) // from here on nothing more is spawned
+	}
+	if r.spawned || r.tree.nurseries.some.Load() {
+		r.reap(res)
+	}
 	r.cur.att.close()
 	r.release()
 	r.recalled = r.cur.inputs // should the step have to run again

@@ -60,6 +60,7 @@ type course struct {
 	tried    time.Time     // when the first of these attempts began
 	retryAt  time.Time     // no attempt of it begins before this moment
 	deadline time.Time     // of a branch whose task has a Timeout
+	doubtful bool          // of a branch that may have a fault
 	revisit  bool          // the step after seq may have recorded branches
 	spawned  bool          // its action has spawned some, or may have
 	pending  []Pending

@@ -152,7 +152,7 @@ func (r *runner) left() time.Duration { return r.deadline.Sub(r.active()) }
 
 // faulty reports whether the node must not run, as the branch cannot go on. The Fallback runs in any case.
 func (r *runner) faulty(n *planNode) bool {
-	return r.branch != nil && (r.branch.special != nil || r.branch.tooDeep()) && !n.fallback && r.branch.fault() != nil
+	return r.doubtful && !n.fallback && r.branch.fault() != nil
 }
 
 // count begins another attempt of the next step.
