@@ -39,7 +39,7 @@ func Example_executors() {
 	}
 	all, some := &fleet{name: "all", worker: worker}, &fleet{name: "some", worker: worker}
 	_, err = run[digest](graph, &burdock.Options{
-		Cascade: burdock.Cascade{Executor: all},                                 // of the application
+		Cascade: burdock.Cascade{Executor: all},                               // of the application
 		At:      map[string]*burdock.Cascade{"multi_model": {Executor: some}}, // of one action
 	})
 	fmt.Println(all.ran.Load(), some.ran.Load(), err)
