@@ -12,7 +12,6 @@ import (
 
 // A fleet is an executor. It runs each branch as another process would: what crosses is bytes.
 type fleet struct {
-	name   string
 	worker *burdock.Worker
 	ran    atomic.Int64
 }
@@ -31,56 +30,29 @@ func (f *fleet) Execute(ctx context.Context, b *burdock.Branch) (*burdock.Outcom
 }
 
 func Example_executors() {
-	graph := burdock.MustGraph("work", burdock.Chain(generatePrompts, multiPrompt, multiModelOnFirst))
-	worker, err := burdock.NewWorker(nil, graph) // in the other process
+	ofApp, ofAction, ofGraph := &fleet{}, &fleet{}, &fleet{}
+	here := &burdock.MapOptions{Branches: &burdock.Cascade{Executor: burdock.Local}} // of one map
+	asked := riddles.Until(burdock.ByName("ask")).On(ofGraph)                        // of a graph that runs as a branch
+	graph := burdock.MustGraph("work", burdock.Chain(
+		generatePrompts,
+		burdock.MapStates("one", queryLLM, eachPrompt, joined, nil),
+		burdock.MapStates("two", queryLLM, eachPrompt, joined, nil),
+		burdock.MapStates("three", queryLLM, eachPrompt, joined, here),
+		burdock.MapStates("four", asked, eachPrompt, joined, nil),
+	))
+	worker, err := burdock.NewWorker(nil, graph) // in another process, which has the same program
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	all, some := &fleet{name: "all", worker: worker}, &fleet{name: "some", worker: worker}
+	ofApp.worker, ofAction.worker, ofGraph.worker = worker, worker, worker
 	_, err = run[digest](graph, &burdock.Options{
-		Cascade: burdock.Cascade{Executor: all},                               // of the application
-		At:      map[string]*burdock.Cascade{"multi_model": {Executor: some}}, // of one action
+		Cascade: burdock.Cascade{Executor: ofApp},                         // of the application
+		At:      map[string]*burdock.Cascade{"two": {Executor: ofAction}}, // of one action
 	})
-	fmt.Println(all.ran.Load(), some.ran.Load(), err)
-
-	// Of a map, and of a graph that runs as a branch.
-	here := &burdock.MapOptions{Branches: &burdock.Cascade{Executor: burdock.Local}}
-	local := burdock.MustGraph("local", burdock.Chain(generatePrompts, burdock.MapStates("ask", queryLLM, eachPrompt, joined, here)))
-	elsewhere := burdock.MustGraph("elsewhere", burdock.Chain(generatePrompts,
-		burdock.MapStates("ask", riddles.Until(burdock.ByName("ask")).On(some), eachPrompt, joined, here)))
-	for _, g := range []*burdock.Graph{local, elsewhere} {
-		some.worker, err = burdock.NewWorker(nil, g)
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		all.ran.Store(0)
-		some.ran.Store(0)
-		_, err = run[digest](g, &burdock.Options{Cascade: burdock.Cascade{Executor: all}})
-		fmt.Println(all.ran.Load(), some.ran.Load(), err)
-	}
-	// Output:
-	// 2 2 <nil>
-	// 0 0 <nil>
-	// 0 2 <nil>
+	fmt.Println(ofApp.ran.Load(), ofAction.ran.Load(), ofGraph.ran.Load(), err)
+	// Output: 2 2 2 <nil>
 }
-
-var joined = burdock.List[digest, prompt, survey](func(all []answer) (d digest) {
-	for _, a := range all {
-		d.Outputs = append(d.Outputs, a.Text)
-	}
-	return d
-})
-
-var multiModelOnFirst = burdock.MapActions("multi_model", models,
-	func(_ context.Context, s survey) (prompt, error) { return prompt{s.Prompts[0]}, nil },
-	burdock.List[digest, prompt, survey](func(all []answer) (d digest) {
-		for _, a := range all {
-			d.Outputs = append(d.Outputs, a.Text)
-		}
-		return d
-	}), nil)
 
 func Example_cascade() {
 	ctx := context.Background()

@@ -95,14 +95,16 @@ func Example_mapActionsAndStates() {
 	// Output: gpt_4_answer:why o1_answer:why gpt_4_answer:when o1_answer:when <nil>
 }
 
+// joined waits for all branches and makes one value of what they wrote.
+var joined = burdock.List[digest, prompt, survey](func(all []answer) (d digest) {
+	for _, a := range all {
+		d.Outputs = append(d.Outputs, a.Text)
+	}
+	return d
+})
+
 func Example_readyMadeReduce() {
-	collect := burdock.List[digest, prompt, survey](func(all []answer) (d digest) {
-		for _, a := range all {
-			d.Outputs = append(d.Outputs, a.Text)
-		}
-		return d
-	})
-	graph := burdock.MustGraph("all", burdock.Node(burdock.MapStates("all", queryLLM, eachPrompt, collect, nil)))
+	graph := burdock.MustGraph("all", burdock.Node(burdock.MapStates("all", queryLLM, eachPrompt, joined, nil)))
 	fmt.Println(run[digest](graph, &burdock.Options{State: burdock.StateOf(survey{[]string{"why", "when"}})}))
 
 	first := burdock.MustGraph("first", burdock.Node(burdock.MapActions("first", models, nil, burdock.First[answer, prompt, prompt], &burdock.MapOptions{Limit: 1})))
@@ -127,12 +129,7 @@ var riddles = burdock.MustGraph("riddles", burdock.Chain(
 func Example_runnableGraph() {
 	// The same graph is an application, a branch, and, cut down, another branch.
 	asked := riddles.Until(burdock.ByName("ask"))
-	each := burdock.MapStates("each", asked, eachPrompt, burdock.List[digest, prompt, survey](func(all []answer) (d digest) {
-		for _, a := range all {
-			d.Outputs = append(d.Outputs, a.Text)
-		}
-		return d
-	}), nil)
+	each := burdock.MapStates("each", asked, eachPrompt, joined, nil)
 	fmt.Println(run[digest](burdock.MustGraph("each", burdock.Node(each)), &burdock.Options{State: burdock.StateOf(survey{[]string{"why"}})}))
 	fmt.Println(run[answer](riddles, &burdock.Options{State: burdock.StateOf(prompt{"why"})}))
 
