@@ -95,7 +95,7 @@ type (
 	}
 )
 
-// quickAndDeep shows the quick answer, thinks on meanwhile, and stops thinking when the user is happy.
+// quickAndDeep has a quick answer, thinks on meanwhile, and stops thinking when the user is happy with what there is.
 func quickAndDeep(ctx context.Context, in racing) (answer, error) {
 	quick, err1 := burdock.Spawn(ctx, "quick", queryLLM, prompt{in.Prompt}, nil)
 	deep, err2 := burdock.Spawn(ctx, "deep", deepThought, prompt{in.Prompt}, nil)
