@@ -97,7 +97,7 @@ type (
 
 // quickAndDeep has a quick answer, thinks on meanwhile, and stops thinking when the user is happy with what there is.
 func quickAndDeep(ctx context.Context, in racing) (answer, error) {
-	quick, err1 := burdock.Spawn(ctx, "quick", queryLLM, prompt{in.Prompt}, nil)
+	quick, err1 := burdock.Spawn(ctx, "quick", respond, prompt{in.Prompt}, nil)
 	deep, err2 := burdock.Spawn(ctx, "deep", deepThought, prompt{in.Prompt}, nil)
 	person, err3 := burdock.Spawn(ctx, "user", askUser, burdock.None{}, nil)
 	if err := errors.Join(err1, err2, err3); err != nil {

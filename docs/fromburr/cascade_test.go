@@ -34,10 +34,10 @@ func Example_executors() {
 	here := &burdock.MapOptions{Branches: &burdock.Cascade{Executor: burdock.Local}} // of one map
 	asked := riddles.Until(burdock.ByName("ask")).On(ofGraph)                        // of a graph that runs as a branch
 	graph := burdock.MustGraph("work", burdock.Chain(
-		generatePrompts,
-		burdock.MapStates("one", queryLLM, eachPrompt, joined, nil),
-		burdock.MapStates("two", queryLLM, eachPrompt, joined, nil),
-		burdock.MapStates("three", queryLLM, eachPrompt, joined, here),
+		choosePrompts,
+		burdock.MapStates("one", respond, eachPrompt, joined, nil),
+		burdock.MapStates("two", respond, eachPrompt, joined, nil),
+		burdock.MapStates("three", respond, eachPrompt, joined, here),
 		burdock.MapStates("four", asked, eachPrompt, joined, nil),
 	))
 	worker, err := burdock.NewWorker(nil, graph) // in another process, which has the same program
@@ -64,10 +64,10 @@ func Example_cascade() {
 	})
 	quiet := &burdock.MapOptions{Branches: &burdock.Cascade{Tracker: burdock.NoTracker}} // of one map
 	graph := burdock.MustGraph("cascade", burdock.Chain(
-		generatePrompts,
-		burdock.MapStates("saved", queryLLM, eachPrompt, joined, quiet),
-		burdock.MapStates("scratched", queryLLM, eachPrompt, joined, nil),
-		burdock.MapStates("forgotten", queryLLM, eachPrompt, joined, nil),
+		choosePrompts,
+		burdock.MapStates("saved", respond, eachPrompt, joined, quiet),
+		burdock.MapStates("scratched", respond, eachPrompt, joined, nil),
+		burdock.MapStates("forgotten", respond, eachPrompt, joined, nil),
 	))
 	_, err := run[digest](graph, &burdock.Options{
 		ID:      "app",
@@ -101,14 +101,14 @@ func Example_cascade() {
 
 func Example_restoreFrom() {
 	old, db := memstore.New(), memstore.New()
-	graph := burdock.MustGraph("prompts", burdock.Chain(generatePrompts, multiPrompt))
+	graph := burdock.MustGraph("prompts", burdock.Chain(choosePrompts, askAll))
 	ctx := context.Background()
 	app, err := burdock.New(ctx, graph, &burdock.Options{ID: "app", Cascade: burdock.Cascade{Store: old}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	if _, err = app.Run(ctx, burdock.HaltAfter(generatePrompts)); err != nil {
+	if _, err = app.Run(ctx, burdock.HaltAfter(choosePrompts)); err != nil {
 		fmt.Println(err)
 		return
 	}

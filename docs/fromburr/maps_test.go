@@ -14,21 +14,21 @@ type (
 		Text string `state:"prompt,key"` // in a branch, its key
 	}
 	answer struct {
-		Text string `state:"llm_output"`
+		Text string `state:"answer"`
 	}
 	survey struct {
 		Prompts []string `state:"prompts"`
 	}
 	digest struct {
-		Outputs []string `state:"all_llm_outputs"`
+		Answers []string `state:"answers"`
 	}
 )
 
-var queryLLM = burdock.Func("query_llm", func(_ context.Context, p prompt) (answer, error) {
+var respond = burdock.Func("respond", func(_ context.Context, p prompt) (answer, error) {
 	return answer{strings.ToUpper(p.Text)}, nil // here a model is called
 })
 
-var generatePrompts = burdock.Func("generate_prompts", func(context.Context, burdock.None) (survey, error) {
+var choosePrompts = burdock.Func("choose_prompts", func(context.Context, burdock.None) (survey, error) {
 	return survey{[]string{"why", "when"}}, nil
 })
 
@@ -37,16 +37,16 @@ func eachPrompt(_ context.Context, s survey) iter.Seq2[prompt, error] {
 	return burdock.Each(s.Prompts, func(text string) prompt { return prompt{text} })
 }
 
-var multiPrompt = burdock.MapStates("multi_prompt", queryLLM, eachPrompt,
+var askAll = burdock.MapStates("ask_all", respond, eachPrompt,
 	func(_ context.Context, _ survey, rs *burdock.Results[prompt, answer]) (d digest, err error) {
 		for r := range rs.OK() { // in the order of the prompts, while branches still run
-			d.Outputs = append(d.Outputs, r.Key()+": "+r.Out.Text)
+			d.Answers = append(d.Answers, r.Key()+": "+r.Out.Text)
 		}
 		return d, nil
 	}, &burdock.MapOptions{Limit: 8})
 
 func Example_mapStates() {
-	graph := burdock.MustGraph("prompts", burdock.Chain(generatePrompts, multiPrompt))
+	graph := burdock.MustGraph("prompts", burdock.Chain(choosePrompts, askAll))
 	fmt.Println(run[digest](graph, nil))
 	// Output: {[why: WHY when: WHEN]} <nil>
 }
@@ -61,29 +61,29 @@ var askModel = burdock.Func("ask_model", func(_ context.Context, q question) (an
 })
 
 var models = burdock.Actions(
-	askModel.Named("gpt_4_answer").Bind("model", "gpt-4"),
-	askModel.Named("o1_answer").Bind("model", "o1"),
+	askModel.Named("small").Bind("model", "model-s"),
+	askModel.Named("large").Bind("model", "model-l"),
 )
 
-var multiModel = burdock.MapActions("multi_model", models,
-	nil, // every branch begins with what multi_model reads; a function here makes something else of it
+var compare = burdock.MapActions("compare", models,
+	nil, // every branch begins with what compare reads; a function here makes something else of it
 	func(_ context.Context, _ prompt, rs *burdock.Results[prompt, answer]) (d digest, err error) {
 		for r := range rs.OK() {
-			d.Outputs = append(d.Outputs, r.Action()+": "+r.Out.Text)
+			d.Answers = append(d.Answers, r.Action()+": "+r.Out.Text)
 		}
 		return d, nil
 	}, nil)
 
 func Example_mapActions() {
-	graph := burdock.MustGraph("models", burdock.Node(multiModel))
+	graph := burdock.MustGraph("models", burdock.Node(compare))
 	fmt.Println(run[digest](graph, &burdock.Options{State: burdock.StateOf(prompt{"hi"})}))
-	// Output: {[gpt_4_answer: gpt-4 says hi o1_answer: o1 says hi]} <nil>
+	// Output: {[small: model-s says hi large: model-l says hi]} <nil>
 }
 
 var everyPair = burdock.MapActionsAndStates("every_pair", models, eachPrompt,
 	func(_ context.Context, _ survey, rs *burdock.Results[prompt, answer]) (d digest, err error) {
 		for r := range rs.OK() {
-			d.Outputs = append(d.Outputs, r.Key()) // also r.Action(), r.In, r.Index(), r.ID(), r.Path()
+			d.Answers = append(d.Answers, r.Key()) // also r.Action(), r.In, r.Index(), r.ID(), r.Path()
 		}
 		return d, nil
 	}, nil)
@@ -91,38 +91,38 @@ var everyPair = burdock.MapActionsAndStates("every_pair", models, eachPrompt,
 func Example_mapActionsAndStates() {
 	graph := burdock.MustGraph("pairs", burdock.Node(everyPair))
 	got, err := run[digest](graph, &burdock.Options{State: burdock.StateOf(survey{[]string{"why", "when"}})})
-	fmt.Println(strings.Join(got.Outputs, " "), err)
-	// Output: gpt_4_answer:why o1_answer:why gpt_4_answer:when o1_answer:when <nil>
+	fmt.Println(strings.Join(got.Answers, " "), err)
+	// Output: small:why large:why small:when large:when <nil>
 }
 
 // joined waits for all branches and makes one value of what they wrote.
 var joined = burdock.List[digest, prompt, survey](func(all []answer) (d digest) {
 	for _, a := range all {
-		d.Outputs = append(d.Outputs, a.Text)
+		d.Answers = append(d.Answers, a.Text)
 	}
 	return d
 })
 
 func Example_readyMadeReduce() {
-	graph := burdock.MustGraph("all", burdock.Node(burdock.MapStates("all", queryLLM, eachPrompt, joined, nil)))
+	graph := burdock.MustGraph("all", burdock.Node(burdock.MapStates("all", respond, eachPrompt, joined, nil)))
 	fmt.Println(run[digest](graph, &burdock.Options{State: burdock.StateOf(survey{[]string{"why", "when"}})}))
 
 	first := burdock.MustGraph("first", burdock.Node(burdock.MapActions("first", models, nil, burdock.First[answer, prompt, prompt], &burdock.MapOptions{Limit: 1})))
 	fmt.Println(run[answer](first, &burdock.Options{State: burdock.StateOf(prompt{"hi"})}))
 	// Output:
 	// {[WHY WHEN]} <nil>
-	// {gpt-4 says hi} <nil>
+	// {model-s says hi} <nil>
 }
 
-type processed struct {
-	Text string `state:"processed_prompt"`
+type rephrased struct {
+	Text string `state:"rephrased"`
 }
 
 var riddles = burdock.MustGraph("riddles", burdock.Chain(
-	burdock.Func("process_prompt", func(_ context.Context, p prompt) (processed, error) {
-		return processed{"in riddles: " + p.Text}, nil
+	burdock.Func("rephrase", func(_ context.Context, p prompt) (rephrased, error) {
+		return rephrased{"in riddles: " + p.Text}, nil
 	}),
-	burdock.Func("ask", func(_ context.Context, p processed) (answer, error) { return answer{p.Text + "?"}, nil }),
+	burdock.Func("ask", func(_ context.Context, p rephrased) (answer, error) { return answer{p.Text + "?"}, nil }),
 	burdock.Func("archive", func(_ context.Context, a answer) (answer, error) { return answer{a.Text + " (archived)"}, nil }),
 ))
 
@@ -134,7 +134,7 @@ func Example_runnableGraph() {
 	fmt.Println(run[answer](riddles, &burdock.Options{State: burdock.StateOf(prompt{"why"})}))
 
 	// As one step of another graph, a graph gets In and gives Out, and nothing else passes.
-	inside := burdock.Subgraph[prompt, answer]("riddle", riddles.From(burdock.ByName("process_prompt")).Until(burdock.ByName("ask")))
+	inside := burdock.Subgraph[prompt, answer]("riddle", riddles.From(burdock.ByName("rephrase")).Until(burdock.ByName("ask")))
 	fmt.Println(run[answer](burdock.MustGraph("outer", burdock.Node(inside)), &burdock.Options{State: burdock.StateOf(prompt{"when"})}))
 	// Output:
 	// {[in riddles: why?]} <nil>
@@ -167,23 +167,23 @@ var fromInputs = burdock.MapStates("from_inputs",
 	},
 	func(_ context.Context, _ assignment, rs *burdock.Results[toned, answer]) (d digest, err error) {
 		for r := range rs.OK() {
-			d.Outputs = append(d.Outputs, r.Out.Text)
+			d.Answers = append(d.Answers, r.Out.Text)
 		}
 		return d, nil
 	}, nil)
 
 func Example_inputs() {
 	graph := burdock.MustGraph("inputs", burdock.Node(fromInputs))
-	fmt.Println(run[digest](graph, nil, burdock.Given(assignment{Prompts: []string{"why"}, Tone: "kindly"}), burdock.Input("model", "o1")))
+	fmt.Println(run[digest](graph, nil, burdock.Given(assignment{Prompts: []string{"why"}, Tone: "kindly"}), burdock.Input("model", "model-l")))
 
-	_, err := run[digest](graph, &burdock.Options{ID: "app"}, burdock.Input("model", "o1"))
+	_, err := run[digest](graph, &burdock.Options{ID: "app"}, burdock.Input("model", "model-l"))
 	fmt.Println(err)
-	_, err = run[digest](graph, nil, burdock.Input("modle", "o1"))
+	_, err = run[digest](graph, nil, burdock.Input("mood", "model-l"))
 	fmt.Println(err)
 	// Output:
-	// {[o1 kindly! why]} <nil>
+	// {[model-l kindly! why]} <nil>
 	// burdock: Read: app waits before from_inputs for prompts; give it with Given
-	// Run: input "modle": no action of graph "inputs" declares it; it has model, prompts, tone
+	// Run: input "mood": no action of graph "inputs" declares it; it has model, prompts, tone
 }
 
 type (
@@ -197,8 +197,8 @@ type (
 )
 
 func Example_humanInTheLoop() {
-	respond := burdock.Func("respond", func(_ context.Context, c chat) (reply, error) { return reply{"to " + c.Prompt}, nil })
-	graph := burdock.MustGraph("chat", burdock.Node(respond, burdock.Then(respond)))
+	greet := burdock.Func("greet", func(_ context.Context, c chat) (reply, error) { return reply{"to " + c.Prompt}, nil })
+	graph := burdock.MustGraph("chat", burdock.Node(greet, burdock.Then(greet)))
 	ctx := context.Background()
 	app, err := burdock.New(ctx, graph, nil)
 	if err != nil {

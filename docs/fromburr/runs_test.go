@@ -46,14 +46,14 @@ func Example_halts() {
 		fmt.Println(step.Seq, step.Action)
 		break
 	}
-	_, err = app.Run(ctx, burdock.HaltAfter(burdock.ByName("duoble")))
+	_, err = app.Run(ctx, burdock.HaltAfter(burdock.ByName("double_it")))
 	fmt.Println(err)
 	// Output:
 	// halted_before  -> increment <nil>
 	// halted_after double -> increment <nil>
 	// halted_before increment -> double <nil>
 	// 4 double
-	// HaltAfter(duoble) names no node of graph "numbers"
+	// HaltAfter(double_it) names no node of graph "numbers"
 }
 
 func Example_persistence() {
@@ -127,7 +127,7 @@ func Example_hooks() {
 		}
 		return errors.New("the log is full") // changes nothing
 	})
-	graph := burdock.MustGraph("hooks", burdock.Node(burdock.MapStates("ask", queryLLM, eachPrompt, joined, nil)))
+	graph := burdock.MustGraph("hooks", burdock.Node(burdock.MapStates("ask", respond, eachPrompt, joined, nil)))
 	_, err := run[digest](graph, &burdock.Options{
 		ID:      "app",
 		State:   burdock.StateOf(survey{[]string{"why"}}),
@@ -137,8 +137,8 @@ func Example_hooks() {
 	fmt.Println(err)
 	// Output:
 	// before app ask
-	// before app/ask#1/why query_llm
-	// after app/ask#1/why query_llm <nil>
+	// before app/ask#1/why respond
+	// after app/ask#1/why respond <nil>
 	// ended why
 	// after app ask <nil>
 	// <nil>
@@ -157,7 +157,7 @@ func lookUp(ctx context.Context, p prompt) (answer, error) {
 		<-ctx.Done()
 		return answer{}, ctx.Err()
 	}
-	return answer{p.Text}, nil
+	return answer(p), nil
 }
 
 func Example_failures() {
@@ -167,7 +167,7 @@ func Example_failures() {
 	}
 	all := func(_ context.Context, _ burdock.None, rs *burdock.Results[prompt, answer]) (d digest, err error) {
 		for r := range rs.All() { // failed ones too, each with its own error
-			d.Outputs = append(d.Outputs, fmt.Sprint(r.Key(), " ", r.Err == nil))
+			d.Answers = append(d.Answers, fmt.Sprint(r.Key(), " ", r.Err == nil))
 		}
 		return d, nil
 	}
@@ -184,7 +184,7 @@ func Example_failures() {
 	} {
 		got, err := run[digest](burdock.MustGraph("g", burdock.Node(burdock.MapStates("look", look, sources, all, opts))), nil)
 		failed, _ := errors.AsType[*burdock.MapError](err)
-		fmt.Println(got.Outputs, failed != nil && len(failed.Branches) == 2)
+		fmt.Println(got.Answers, failed != nil && len(failed.Branches) == 2)
 	}
 	// Output:
 	// [good true bad false slow false better true] false
@@ -195,7 +195,7 @@ func Example_failures() {
 func Example_quickExit() {
 	enough := func(_ context.Context, _ burdock.None, rs *burdock.Results[prompt, answer]) (d digest, err error) {
 		for r := range rs.AsDone() {
-			if d.Outputs = append(d.Outputs, r.Out.Text); len(d.Outputs) == 2 {
+			if d.Answers = append(d.Answers, r.Out.Text); len(d.Answers) == 2 {
 				return d, nil // a quorum; what still runs is cancelled, and waited for
 			}
 		}
@@ -205,6 +205,6 @@ func Example_quickExit() {
 		return burdock.Each([]string{"good", "slow", "better"}, func(name string) prompt { return prompt{name} })
 	}
 	got, err := run[digest](burdock.MustGraph("g", burdock.Node(burdock.MapStates("look", burdock.Func("look_up", lookUp), sources, enough, nil))), nil)
-	fmt.Println(len(got.Outputs), err)
+	fmt.Println(len(got.Answers), err)
 	// Output: 2 <nil>
 }

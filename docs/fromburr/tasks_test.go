@@ -13,7 +13,7 @@ import (
 func tasksOf(ctx context.Context, s survey) iter.Seq2[burdock.Task[prompt], error] {
 	return func(yield func(burdock.Task[prompt], error) bool) {
 		for _, text := range s.Prompts {
-			for _, model := range []string{"gpt-4", "o1"} {
+			for _, model := range []string{"model-s", "model-l"} {
 				task := burdock.Task[prompt]{
 					Key:   model,
 					Run:   askModel, // one of the actions and graphs that MapTasks was given
@@ -36,19 +36,19 @@ func Example_mapTasks() {
 	tasks := burdock.MapTasks("tasks", burdock.Actions(askModel, riddles), tasksOf,
 		func(_ context.Context, _ survey, rs *burdock.Results[prompt, answer]) (d digest, err error) {
 			for r := range rs.All() {
-				d.Outputs = append(d.Outputs, fmt.Sprintf("%s %s: %s %v", r.Key(), r.ID(), r.Out.Text, r.Err))
+				d.Answers = append(d.Answers, fmt.Sprintf("%s %s: %s %v", r.Key(), r.ID(), r.Out.Text, r.Err))
 			}
 			return d, nil
 		}, &burdock.MapOptions{Failures: burdock.Collect})
 	got, err := run[digest](burdock.MustGraph("tasks", burdock.Node(tasks)), &burdock.Options{ID: "app", State: burdock.StateOf(survey{[]string{"why", "?"}})})
-	for _, line := range got.Outputs {
+	for _, line := range got.Answers {
 		fmt.Println(line)
 	}
 	fmt.Println(err)
 	// Output:
-	// gpt-4:why app-gpt-4-why: gpt-4 says why <nil>
-	// o1:why app-o1-why: o1 says why <nil>
-	// gpt-4:? app-gpt-4-?:  app/tasks#1/gpt-4:?: step 1 (ask_model), attempt 1: an empty question
-	// o1:? app-o1-?:  app/tasks#1/o1:?: step 1 (ask_model), attempt 1: an empty question
+	// model-s:why app-model-s-why: model-s says why <nil>
+	// model-l:why app-model-l-why: model-l says why <nil>
+	// model-s:? app-model-s-?:  app/tasks#1/model-s:?: step 1 (ask_model), attempt 1: an empty question
+	// model-l:? app-model-l-?:  app/tasks#1/model-l:?: step 1 (ask_model), attempt 1: an empty question
 	// <nil>
 }
