@@ -140,5 +140,6 @@
 //
 // Package record has the stored form of checkpoints and events. Stores are in store/memstore, store/sqlitestore and
 // store/pgstore, and store/storetest checks a new one; trackers are in track/slogtrack and track/progress. Package
-// burdocktest is for tests of actions and graphs. The command burdock lists and shows what is stored.
+// burdocktest is for tests of actions and graphs. The command burdock lists and shows what is stored. What each part of the
+// Python framework Burr is here says docs/from_burr.md.
 package burdock

@@ -8,7 +8,7 @@ import (
 
 // layers are the parts of the repository, the lowest first. A package imports its own part and those of lower layers:
 //
-//	std ← internal ← burdock ← record ← store, track, exec, ui ← burdocktest, exec/exectest ← cmd, examples, bench
+//	std ← internal ← burdock ← record ← store, track, exec, ui ← burdocktest, exec/exectest ← cmd, examples, bench, docs
 //
 // A part is a folder with all below it; "." is package burdock. A folder inside a part may stand in another layer,
 // such as an internal package that builds on burdock: then it has an entry of its own.
@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"record"},
 	{"store", "track", "exec", "ui"},
 	{"burdocktest", "exec/exectest"},
-	{"cmd", "examples", "bench"},
+	{"cmd", "examples", "bench", "docs"},
 }
 
 // testImports are the modules that the root module's tests may use.
