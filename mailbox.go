@@ -27,8 +27,8 @@ type mailbox struct {
 	mu        sync.Mutex
 	seen      map[string]bool // ids of the messages that this call has taken
 	answers   map[Ref]*answer
-	cancels   map[string]string // application → id of the message
-	suspended map[string]func() // application → runs its branch again
+	cancels   map[string][]string // application → ids of the messages
+	suspended map[string]func()   // application → runs its branch again
 	running   map[string]func(error)
 }
 
@@ -46,7 +46,7 @@ const mailInterval = 500 * time.Millisecond
 func (m *mailbox) reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.seen, m.answers, m.cancels = map[string]bool{}, map[Ref]*answer{}, map[string]string{}
+	m.seen, m.answers, m.cancels = map[string]bool{}, map[Ref]*answer{}, map[string][]string{}
 	m.suspended, m.running = map[string]func(){}, map[string]func(error){}
 	m.some.Store(false)
 }
@@ -104,12 +104,11 @@ func (m *mailbox) used(refs []Ref) {
 	}
 }
 
-// cancelled returns the message that asks to cancel the application.
-func (m *mailbox) cancelled(app string) (id string, yes bool) {
+// cancelled returns the messages that ask to cancel the application.
+func (m *mailbox) cancelled(app string) (ids []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	id, yes = m.cancels[app]
-	return id, yes
+	return m.cancels[app]
 }
 
 // forget drops a cancellation whose record is committed.
@@ -177,7 +176,7 @@ func (m *mailbox) add(msg Message) {
 	case MessageAnswer:
 		m.answers[msg.To] = &answer{id: msg.ID, inputs: msg.Inputs}
 	case MessageCancel:
-		m.cancels[msg.To.App] = msg.ID
+		m.cancels[msg.To.App] = append(m.cancels[msg.To.App], msg.ID)
 		if cancel := m.running[msg.To.App]; cancel != nil {
 			cancel(ErrCancelled)
 		}
@@ -329,11 +328,13 @@ func (r *runner) cancelled() bool {
 	if !r.tree.mail.some.Load() {
 		return false
 	}
-	id, yes := r.tree.mail.cancelled(r.identity())
-	if yes && !slices.Contains(r.messages, id) {
-		r.messages = append(r.messages, id)
+	ids := r.tree.mail.cancelled(r.identity())
+	for _, id := range ids {
+		if !slices.Contains(r.messages, id) {
+			r.messages = append(r.messages, id)
+		}
 	}
-	return yes
+	return len(ids) > 0
 }
 
 // decodeAnswer reads one input of an answer.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/burdock-go/burdock"
+	"github.com/burdock-go/burdock/store/memstore"
 )
 
 // The deliberately broken stores. Each breaks one promise of a Store; the harness has to notice.
@@ -25,7 +26,7 @@ const (
 var BrokenStores = []string{EarlyAck, NoFence, ByKey, DropDelta, DropJoin}
 
 // breakStore wraps the store in the named broken one; "" leaves it whole.
-func breakStore(ctx context.Context, name string, s burdock.Store, p *Plan, process int) (burdock.Store, error) {
+func breakStore(ctx context.Context, name string, s Store, p *Plan, process int) (Store, error) {
 	switch name {
 	case "":
 		return s, nil
@@ -52,9 +53,12 @@ func breakStore(ctx context.Context, name string, s burdock.Store, p *Plan, proc
 	return nil, fmt.Errorf("there is no broken store %q", name)
 }
 
+// Break wraps the store in the named broken one as far as it is one for those who only post messages.
+func Break(_ string, s Store) (Store, error) { return s, nil }
+
 // An earlyAck commits a while after it has said that it did.
 type earlyAck struct {
-	burdock.Store
+	Store
 	mu      sync.Mutex // held until the last save is committed
 	pending sync.WaitGroup
 }
@@ -92,7 +96,7 @@ func (c *lateClaim) Release(ctx context.Context) error {
 }
 
 // A noFence lets everybody own everything.
-type noFence struct{ burdock.Store }
+type noFence struct{ Store }
 
 type anybody struct{ fence burdock.Fence }
 
@@ -106,7 +110,7 @@ func (s *noFence) Claim(_ context.Context, root string) (burdock.Claim, error) {
 
 // A byKey yields the records of a branch for whichever branch has its key in this process.
 type byKey struct {
-	burdock.Store
+	Store
 	ids map[branchKey]string
 }
 
@@ -128,20 +132,20 @@ func (s *byKey) List(ctx context.Context, q burdock.Query) iter.Seq2[burdock.Che
 	}
 }
 
-// branchIDs runs the plan without a store, as it is in this process, and learns the id of each branch.
+// branchIDs runs the plan in memory, as it is in this process, and learns the id of each branch.
 func branchIDs(ctx context.Context, p *Plan, process int) (map[branchKey]string, error) {
-	t := &idTracker{ids: map[branchKey]string{}}
+	t, s := &idTracker{ids: map[branchKey]string{}}, memstore.New()
 	g, err := p.Graph(&Bystander{Number: process})
 	if err != nil {
 		return nil, err
 	}
-	o := p.Options(nil, process)
+	o := p.Options(s, process)
 	o.Cascade.Tracker = t
 	app, err := burdock.New(ctx, g, o)
 	if err != nil {
 		return nil, err
 	}
-	_, err = RunToEnd(ctx, app)
+	_, err = p.RunToEnd(ctx, app, s)
 	return t.ids, err
 }
 
@@ -161,7 +165,7 @@ func (t *idTracker) Track(_ context.Context, e burdock.Event) error {
 
 // A spoiling store changes records before it saves them.
 type spoiling struct {
-	burdock.Store
+	Store
 	spoil func(n int, cp *burdock.Checkpoint)
 	mu    sync.Mutex
 	n     int

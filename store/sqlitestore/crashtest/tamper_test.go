@@ -105,7 +105,8 @@ func TestJudgeFindsWhatIsWrong(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.finish(t.Context())
+			r.style = undisturbing
+			r.disturbed(t.Context())
 			c.tamper(t, r)
 			r.judge(t.Context())
 			found := slices.ContainsFunc(r.violations, func(v violation) bool { return v.kind == c.kind })
