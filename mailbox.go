@@ -238,7 +238,8 @@ func (t *tree) fetch(ctx context.Context) error {
 	return nil
 }
 
-// rouse runs the branch again that is suspended at an application, or at the nearest one above it.
+// rouse runs the branch again that is suspended at an application, or at the nearest one above it if the application
+// waits: for a message that has come too late it would wait again at once, and be run again, without end.
 func (t *tree) rouse(ctx context.Context, ref Ref) {
 	if t.resume(ref, func(*runner) {}) { // a spawned one, which takes the answer when its step begins
 		return
@@ -246,7 +247,7 @@ func (t *tree) rouse(ctx context.Context, ref Ref) {
 	app := ref.App
 	for !t.mail.wake(app) && app != t.root {
 		cp, err := t.find(ctx, app)
-		if err != nil || cp.Parent.App == "" {
+		if err != nil || cp.Parent.App == "" || cp.Status != StatusWaiting {
 			return // the step that is answered may begin, and asks for itself then
 		}
 		app = cp.Parent.App
