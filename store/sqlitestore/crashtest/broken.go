@@ -4,6 +4,7 @@ package crashtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -20,10 +21,13 @@ const (
 	ByKey     = "by-key"     // finds a branch by its key alone, whatever it was given
 	DropDelta = "drop-delta" // forgets what some steps have written
 	DropJoin  = "drop-join"  // forgets in which order branches have ended
+	DropReply = "drop-reply" // forgets an answer when it is taken, and not when the step that used it is saved
+	KeepReply = "keep-reply" // keeps it afterwards
+	TakeTwo   = "take-two"   // takes a second answer for a step
 )
 
 // BrokenStores are the names of all.
-var BrokenStores = []string{EarlyAck, NoFence, ByKey, DropDelta, DropJoin}
+var BrokenStores = []string{EarlyAck, NoFence, ByKey, DropDelta, DropJoin, DropReply, KeepReply, TakeTwo}
 
 // breakStore wraps the store in the named broken one; "" leaves it whole.
 func breakStore(ctx context.Context, name string, s Store, p *Plan, process int) (Store, error) {
@@ -37,6 +41,12 @@ func breakStore(ctx context.Context, name string, s Store, p *Plan, process int)
 	case ByKey:
 		ids, err := branchIDs(ctx, p, process)
 		return &byKey{s, ids}, err
+	case DropReply:
+		return &dropReply{Store: s}, nil
+	case KeepReply:
+		return &keepReply{Store: s, kept: map[string]burdock.Message{}}, nil
+	case TakeTwo:
+		return s, nil // it is one for who answers: see Break
 	case DropDelta:
 		return &spoiling{Store: s, spoil: func(n int, cp *burdock.Checkpoint) {
 			if n%9 == 0 && cp.Status == burdock.StatusCompleted && cp.Seq > 0 {
@@ -54,7 +64,92 @@ func breakStore(ctx context.Context, name string, s Store, p *Plan, process int)
 }
 
 // Break wraps the store in the named broken one as far as it is one for those who only post messages.
-func Break(_ string, s Store) (Store, error) { return s, nil }
+func Break(name string, s Store) Store {
+	if name == TakeTwo {
+		return &takeTwo{s}
+	}
+	return s
+}
+
+// A dropReply forgets an answer that was taken with the next save of anything, before the step that uses it is saved.
+type dropReply struct {
+	Store
+	mu    sync.Mutex
+	taken []string // ids
+}
+
+func (s *dropReply) Messages(ctx context.Context, root string) iter.Seq2[burdock.Message, error] {
+	return func(yield func(burdock.Message, error) bool) {
+		for m, err := range s.Store.Messages(ctx, root) {
+			s.mu.Lock()
+			s.taken = append(s.taken, m.ID)
+			s.mu.Unlock()
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+func (s *dropReply) Save(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint) error {
+	batch = append([]burdock.Checkpoint(nil), batch...)
+	s.mu.Lock()
+	batch[0].Messages, s.taken = append(s.taken, batch[0].Messages...), nil
+	s.mu.Unlock()
+	return s.Store.Save(ctx, fence, batch)
+}
+
+// A keepReply posts an answer that was used once more, to whatever step waits at the moment.
+type keepReply struct {
+	Store
+	mu   sync.Mutex
+	kept map[string]burdock.Message
+}
+
+func (s *keepReply) Messages(ctx context.Context, root string) iter.Seq2[burdock.Message, error] {
+	return func(yield func(burdock.Message, error) bool) {
+		for m, err := range s.Store.Messages(ctx, root) {
+			if err == nil && m.Kind == burdock.MessageAnswer {
+				s.mu.Lock()
+				s.kept[m.ID] = m
+				s.mu.Unlock()
+			}
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+func (s *keepReply) Save(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint) error {
+	if err := s.Store.Save(ctx, fence, batch); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range batch {
+		cp := &batch[i]
+		for id, m := range s.kept {
+			if cp.Status == burdock.StatusWaiting && m.To != cp.Ref() {
+				delete(s.kept, id)
+				m.ID, m.To = id+"-again", cp.Ref()
+				_ = s.Post(ctx, m)
+			}
+		}
+	}
+	return nil
+}
+
+// A takeTwo takes another answer, as if the one before had not come.
+type takeTwo struct{ Store }
+
+func (s *takeTwo) Post(ctx context.Context, m burdock.Message) error {
+	err := s.Store.Post(ctx, m)
+	if errors.Is(err, burdock.ErrAnswered) {
+		return nil
+	}
+	return err
+}
 
 // An earlyAck commits a while after it has said that it did.
 type earlyAck struct {

@@ -233,11 +233,30 @@ func (r *round) judgeStore(ctx context.Context, j *journal) {
 	r.judgeReplies(ctx, s, j, all)
 }
 
+// judgeInbox checks that no message is left. Only a cancellation that has come when its branch had ended may be.
+func (r *round) judgeInbox(ctx context.Context, s burdock.Inbox, all []burdock.Checkpoint) {
+	last := map[string]*burdock.Checkpoint{}
+	named := map[string]string{}
+	for i := range all {
+		last[all[i].App] = &all[i]
+		for _, id := range all[i].Messages {
+			named[id] = all[i].Path
+		}
+	}
+	for m, err := range s.Messages(ctx, crashtest.Root) {
+		switch cp := last[m.To.App]; {
+		case err != nil:
+			r.violated("integrity", "%v", err)
+		case named[m.ID] != "":
+			r.violated("inbox", "%s has used a message that is left: %s to %s#%d", named[m.ID], m.Kind, m.To.App, m.To.Seq)
+		case m.Kind == burdock.MessageAnswer, cp == nil, cp.Status == burdock.StatusWaiting, cp.Status == burdock.StatusRunning:
+			r.violated("inbox", "a message is left: %s to %s#%d %s", m.Kind, m.To.App, m.To.Seq, m.Inputs)
+		}
+	}
+}
+
 // judgeReplies checks that each answer was used once, by the step that it was for, and that no message is left.
 func (r *round) judgeReplies(ctx context.Context, s burdock.Inbox, j *journal, all []burdock.Checkpoint) {
-	for m, err := range s.Messages(ctx, crashtest.Root) {
-		r.violated("inbox", "a message is left: %s to %s#%d %q, %v", m.Kind, m.To.App, m.To.Seq, m.Inputs, err)
-	}
 	dropped := map[string]int{} // how often the store was told to forget an answer
 	used := map[string]string{}
 	for _, g := range j.received {
@@ -252,6 +271,7 @@ func (r *round) judgeReplies(ctx context.Context, s burdock.Inbox, j *journal, a
 	for i := range all {
 		at[all[i].Ref()] = &all[i]
 	}
+	r.judgeInbox(ctx, s, all)
 	for ref, a := range r.replier.accepted {
 		step := fmt.Sprintf("%s#%d", ref.App, ref.Seq)
 		if !a.question.Cancel && a.times > 1+dropped[step] {
