@@ -219,15 +219,20 @@ func (t *tree) inboxes() []*ledger {
 	})
 }
 
-// fetch takes the messages that have come, and runs again what waits for them.
+// fetch takes the messages that have come, and runs again what waits for them. All are read before one is taken: a
+// cancellation may end ctx.
 func (t *tree) fetch(ctx context.Context) error {
+	var all []Message
 	for _, l := range t.inboxes() {
 		for msg, err := range l.store.(Inbox).Messages(ctx, t.root) {
 			if err != nil {
 				return &StoreError{Op: "list", App: t.root, Err: err}
 			}
-			t.mail.add(msg)
+			all = append(all, msg)
 		}
+	}
+	for _, msg := range all {
+		t.mail.add(msg)
 	}
 	if !t.mail.some.Load() {
 		return nil
