@@ -143,8 +143,8 @@ func TestM19_LeavingTheEventsOfAHandle(t *testing.T) {
 				h := spawnIt(ctx, name, spelling("spell", time.Second, 5), twigIn{name})
 				func() {
 					defer func() { _ = recover() }()
-					for range h.Events() {
-						if leave() {
+					for _, err := range h.Events() {
+						if err != nil || leave() {
 							break
 						}
 					}
@@ -176,7 +176,10 @@ func TestM19_LoopsEndWhenTheActionReturns(t *testing.T) {
 				readers.Go(func() { slow = readAll(t, h, time.Hour) })
 				readers.Go(func() { waiting = readAll(t, r.sayer(ctx, strings.Repeat("z", 100)), 0) })
 				readers.Go(func() {
-					for range h.Events() {
+					for _, err := range h.Events() {
+						if err != nil {
+							t.Error(err)
+						}
 						<-let
 					}
 				})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,27 +42,18 @@ func (b *bank) open() error {
 	if b.paid != nil {
 		return nil
 	}
-	paid := map[string]bool{}
+	var text []byte
 	if b.path != "" {
-		f, err := os.Open(b.path)
-		if errors.Is(err, fs.ErrNotExist) {
-			b.paid = paid
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		lines := bufio.NewScanner(f)
-		for lines.Scan() {
-			key, _, _ := strings.Cut(lines.Text(), " ")
-			paid[key] = true
-		}
-		if err := lines.Err(); err != nil {
+		var err error
+		if text, err = os.ReadFile(b.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	b.paid = paid
+	b.paid = map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		key, _, _ := strings.Cut(line, " ")
+		b.paid[key] = true
+	}
 	return nil
 }
 
