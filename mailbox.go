@@ -172,6 +172,7 @@ func (m *mailbox) add(msg Message) {
 		return
 	}
 	m.seen[msg.ID] = true
+	m.some.Store(true) // before anybody is cancelled, who asks for it
 	switch msg.Kind {
 	case MessageAnswer:
 		m.answers[msg.To] = &answer{id: msg.ID, inputs: msg.Inputs}
@@ -181,7 +182,6 @@ func (m *mailbox) add(msg Message) {
 			cancel(ErrCancelled)
 		}
 	}
-	m.some.Store(true)
 }
 
 // left returns what messages are for that nobody has taken yet.
