@@ -458,3 +458,87 @@ func TestI8_CancelABranch(t *testing.T) {
 		})
 	}
 }
+
+func cancelAt(t *testing.T, s burdock.Store, ref burdock.Ref) {
+	t.Helper()
+	if err := burdock.Cancel(t.Context(), s, ref); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// I8: two people cancel one application; one call is cancelled, and no message is left for the next.
+func TestI8_CancelTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log notes
+		g := asksWhileBusy(&log, time.Second, &burdock.MapOptions{Failures: burdock.Collect}, "?a", "?b")
+		store := memory()
+		runTo(t, newApp(t, g, stored(store, nil)), burdock.StopWaiting)
+		branch := waitingBelow(t, store)[0]
+		for _, ref := range []burdock.Ref{{App: "app"}, {App: "app"}} {
+			cancelAt(t, store, ref)
+		}
+		if _, err := openApp(t, g, stored(store, nil)).Run(t.Context()); !errors.Is(err, burdock.ErrCancelled) {
+			t.Errorf("got %v", err)
+		}
+		wantEqual(t, "messages", messages(t, store), 0)
+		for range 2 {
+			cancelAt(t, store, branch.Ref())
+		}
+		runTo(t, openApp(t, g, stored(store, nil)), burdock.StopWaiting)
+		wantEqual(t, "messages", messages(t, store), 0)
+	})
+}
+
+// I8: a cancellation that comes when its branch has ended changes nothing: what waits beside it, and around it, is not run
+// again for it.
+func TestI8_ACancellationThatComesTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log notes
+		inner := mapOver("inner", asking(&log), &burdock.MapOptions{Failures: burdock.Collect}, twigKey{"?x"}, twigKey{"?y"})
+		join := burdock.Func("join", func(_ context.Context, b bunch) (twigOut, error) { return twigOut{strings.Join(b.Words, "+")}, nil })
+		outer := burdock.MapActions("outer", burdock.Actions(burdock.MustGraph("deep", burdock.Chain(inner, join))),
+			func(context.Context, burdock.None) (twigKey, error) { return twigKey{"n"}, nil },
+			func(_ context.Context, _ burdock.None, rs *twigResults) (bunch, error) {
+				return bunch{wordsOf(rs.All())}, nil
+			}, nil)
+		g := burdock.MustGraph("g", burdock.Node(outer))
+		store := memory()
+		runTo(t, newApp(t, g, stored(store, nil)), burdock.StopWaiting)
+		waiting := waitingBelow(t, store)
+		cancelAt(t, store, waiting[0].Ref())
+		runTo(t, openApp(t, g, stored(store, nil)), burdock.StopWaiting)
+		cancelAt(t, store, waiting[0].Ref())
+		runTo(t, openApp(t, g, stored(store, nil)), burdock.StopWaiting)
+		answerTo(t, store, waiting[1].Ref(), consent{true})
+		out := runTo(t, openApp(t, g, stored(store, nil)), burdock.StopDone)
+		if got := strings.Join(view[bunch](t, out.State).Words, " "); !strings.Contains(got, "?y=true") {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+// I8, M9: a reduce that returns early leaves behind a branch that was cancelled in an earlier call.
+func TestI8_AnEarlyReturnBesideACancelledBranch(t *testing.T) {
+	var log notes
+	r := rigOf("?x", "?y", "?z")
+	r.opts = &burdock.MapOptions{Failures: burdock.Collect}
+	r.reduce = func(_ context.Context, rs *twigResults) ([]string, error) {
+		for res := range rs.AsDone() {
+			return []string{res.Out.Word}, nil
+		}
+		return nil, rs.Err()
+	}
+	g := line(r.over(asking(&log)))
+	store := memory()
+	runTo(t, newApp(t, g, stored(store, nil)), burdock.StopWaiting)
+	waiting := waitingBelow(t, store)
+	cancelAt(t, store, waiting[1].Ref())
+	app := openApp(t, g, stored(store, nil))
+	runTo(t, app, burdock.StopWaiting)
+	answerTo(t, store, waiting[0].Ref(), consent{true})
+	out := runTo(t, app, burdock.StopDone)
+	if got := strings.Join(view[bunch](t, out.State).Words, " "); got != "?x=true" {
+		t.Errorf("got %s", got)
+	}
+	wantEqual(t, "messages", messages(t, store), 0)
+}

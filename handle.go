@@ -3,6 +3,7 @@ package burdock
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/burdock-go/burdock/internal/fan"
@@ -64,6 +65,46 @@ func (h *Handle) Wait() (*Outcome, error) {
 func (h *Handle) Cancel(cause error) {
 	if h.end != nil {
 		h.end(cause)
+	}
+}
+
+// Events yields what happens in the child and everything below it, while it happens, as App.Events does: from the moment
+// on when the loop begins, events that were told before are not told again. Any number of loops may read, each on a
+// goroutine of its own or the action's.
+//
+// The last event is the child's EventBranchEnded, whose status is not StatusWaiting. It comes with the error that Wait
+// returns. An error without an event comes with the zero Event: the child has ended otherwise, before the loop or while
+// it waited. Of a child that was restored there are no events. When the action returns, its loops end without one more.
+//
+// Leaving the loop leaves the child running. A child waits for its readers as a run does for those of App.Events, and for
+// nobody if there are none. A loop does not ask for Done: of a child that waits it goes on until the child does, or until
+// Done is asked for and says that it cannot. So an action that reads on its own goroutine leaves the loop at
+// EventWaiting.
+func (h *Handle) Events() iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		s := h.of.subscribe(&h.node.B.member)
+		if s == nil {
+			return
+		}
+		defer h.of.unsubscribe(s)
+		for e, ok := s.next(h.done); ok; e, ok = s.next(h.done) {
+			if e.Kind == EventBranchEnded && e.App == h.ID() && e.Status != StatusWaiting {
+				<-h.done // which other readers may hold up
+				yield(e, h.outcome.Err)
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+		select {
+		case <-s.gone: // the action has returned, whatever its child comes to
+			return
+		default:
+		}
+		if err := h.outcome.Err; err != nil {
+			yield(Event{}, err)
+		}
 	}
 }
 

@@ -193,7 +193,8 @@ func (m *member) noted() *watched {
 	return w.(*watched)
 }
 
-// next waits for the next event. It returns false when over is closed and everything has been read.
+// next waits for the next event. It returns false when over is closed and everything has been read, and when the
+// subscription has been left.
 func (s *subscription) next(over <-chan struct{}) (Event, bool) {
 	for ended := false; ; {
 		if d := s.take(); d != nil {
@@ -204,6 +205,8 @@ func (s *subscription) next(over <-chan struct{}) (Event, bool) {
 		}
 		select {
 		case <-s.ready:
+		case <-s.gone:
+			return Event{}, false
 		case <-over:
 			ended = true
 		}

@@ -27,8 +27,8 @@ type mailbox struct {
 	mu        sync.Mutex
 	seen      map[string]bool // ids of the messages that this call has taken
 	answers   map[Ref]*answer
-	cancels   map[string]string // application → id of the message
-	suspended map[string]func() // application → runs its branch again
+	cancels   map[string][]string // application → ids of the messages
+	suspended map[string]func()   // application → runs its branch again
 	running   map[string]func(error)
 }
 
@@ -46,7 +46,7 @@ const mailInterval = 500 * time.Millisecond
 func (m *mailbox) reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.seen, m.answers, m.cancels = map[string]bool{}, map[Ref]*answer{}, map[string]string{}
+	m.seen, m.answers, m.cancels = map[string]bool{}, map[Ref]*answer{}, map[string][]string{}
 	m.suspended, m.running = map[string]func(){}, map[string]func(error){}
 	m.some.Store(false)
 }
@@ -104,12 +104,11 @@ func (m *mailbox) used(refs []Ref) {
 	}
 }
 
-// cancelled returns the message that asks to cancel the application.
-func (m *mailbox) cancelled(app string) (id string, yes bool) {
+// cancelled returns the messages that ask to cancel the application.
+func (m *mailbox) cancelled(app string) (ids []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	id, yes = m.cancels[app]
-	return id, yes
+	return m.cancels[app]
 }
 
 // forget drops a cancellation whose record is committed.
@@ -173,16 +172,16 @@ func (m *mailbox) add(msg Message) {
 		return
 	}
 	m.seen[msg.ID] = true
+	m.some.Store(true) // before anybody is cancelled, who asks for it
 	switch msg.Kind {
 	case MessageAnswer:
 		m.answers[msg.To] = &answer{id: msg.ID, inputs: msg.Inputs}
 	case MessageCancel:
-		m.cancels[msg.To.App] = msg.ID
+		m.cancels[msg.To.App] = append(m.cancels[msg.To.App], msg.ID)
 		if cancel := m.running[msg.To.App]; cancel != nil {
 			cancel(ErrCancelled)
 		}
 	}
-	m.some.Store(true)
 }
 
 // left returns what messages are for that nobody has taken yet.
@@ -220,15 +219,20 @@ func (t *tree) inboxes() []*ledger {
 	})
 }
 
-// fetch takes the messages that have come, and runs again what waits for them.
+// fetch takes the messages that have come, and runs again what waits for them. All are read before one is taken: a
+// cancellation may end ctx.
 func (t *tree) fetch(ctx context.Context) error {
+	var all []Message
 	for _, l := range t.inboxes() {
 		for msg, err := range l.store.(Inbox).Messages(ctx, t.root) {
 			if err != nil {
 				return &StoreError{Op: "list", App: t.root, Err: err}
 			}
-			t.mail.add(msg)
+			all = append(all, msg)
 		}
+	}
+	for _, msg := range all {
+		t.mail.add(msg)
 	}
 	if !t.mail.some.Load() {
 		return nil
@@ -239,7 +243,8 @@ func (t *tree) fetch(ctx context.Context) error {
 	return nil
 }
 
-// rouse runs the branch again that is suspended at an application, or at the nearest one above it.
+// rouse runs the branch again that is suspended at an application, or at the nearest one above it if the application
+// waits: for a message that has come too late it would wait again at once, and be run again, without end.
 func (t *tree) rouse(ctx context.Context, ref Ref) {
 	if t.resume(ref, func(*runner) {}) { // a spawned one, which takes the answer when its step begins
 		return
@@ -247,7 +252,7 @@ func (t *tree) rouse(ctx context.Context, ref Ref) {
 	app := ref.App
 	for !t.mail.wake(app) && app != t.root {
 		cp, err := t.find(ctx, app)
-		if err != nil || cp.Parent.App == "" {
+		if err != nil || cp.Parent.App == "" || cp.Status != StatusWaiting {
 			return // the step that is answered may begin, and asks for itself then
 		}
 		app = cp.Parent.App
@@ -329,11 +334,13 @@ func (r *runner) cancelled() bool {
 	if !r.tree.mail.some.Load() {
 		return false
 	}
-	id, yes := r.tree.mail.cancelled(r.identity())
-	if yes && !slices.Contains(r.messages, id) {
-		r.messages = append(r.messages, id)
+	ids := r.tree.mail.cancelled(r.identity())
+	for _, id := range ids {
+		if !slices.Contains(r.messages, id) {
+			r.messages = append(r.messages, id)
+		}
 	}
-	return yes
+	return len(ids) > 0
 }
 
 // decodeAnswer reads one input of an answer.

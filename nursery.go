@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -31,7 +32,8 @@ type nursery struct {
 	mu      sync.Mutex // guards what follows
 	all     []*Handle
 	running int
-	over    bool // nothing is resumed or given up any more
+	readers []*subscription
+	over    bool // nothing is resumed, given up or read any more
 }
 
 // nurseries are those of the calls that run. Few actions spawn, so a call has no room for one.
@@ -212,6 +214,9 @@ func (n *nursery) end(a *attempt, res *result) {
 	cause := n.cause(res)
 	n.mu.Lock()
 	n.over = true
+	for _, s := range n.readers { // a child must not wait for one while it is waited for
+		s.leave()
+	}
 	for _, h := range n.all {
 		h.stop(cause)
 	}
@@ -230,6 +235,28 @@ func (n *nursery) end(a *attempt, res *result) {
 	for _, h := range n.all {
 		h.left(cause)
 	}
+}
+
+// subscribe begins to tell of a child and everything below it. It returns nil when the action has returned.
+func (n *nursery) subscribe(child *member) *subscription {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.over {
+		return nil
+	}
+	h := &child.tree.hub
+	s := h.newSubscription(child)
+	h.add(s)
+	n.readers = append(n.readers, s)
+	return s
+}
+
+// unsubscribe ends what subscribe has begun.
+func (n *nursery) unsubscribe(s *subscription) {
+	s.leave()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.readers = slices.DeleteFunc(n.readers, func(other *subscription) bool { return other == s })
 }
 
 // after is context.AfterFunc whose goroutine the nursery waits for.

@@ -106,11 +106,11 @@ func (v *visit) take(order fan.Order) (delivery, bool) {
 		panic("burdock: Results used after reduce has returned")
 	}
 	n := v.fan.Next(order)
-	if n == nil {
-		if v.fan.Suspended() && v.suspend() {
-			return v.take(order)
+	for n == nil {
+		if !v.fan.Suspended() || !v.suspend() {
+			return delivery{}, false
 		}
-		return delivery{}, false
+		n = v.fan.Next(order)
 	}
 	b := &n.B
 	d := delivery{in: b.in, out: b.out, of: b}

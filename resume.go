@@ -471,7 +471,7 @@ func (r *runner) unfinished() bool { return r.status == StatusWaiting || r.statu
 // not have come to its step again in this one. The same goes for everything below it.
 func (v *visit) cancelLeft(n *fan.Node[branch]) error {
 	r := n.B.run
-	if r.next == nil {
+	if r == nil || r.next == nil { // one that was restored as cancelled is recorded so
 		return nil
 	}
 	cancel := cancelling(newFailure(r.wrap(ErrNotNeeded), r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels))

@@ -4,12 +4,14 @@ package crashtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
 	"time"
 
 	"github.com/burdock-go/burdock"
+	"github.com/burdock-go/burdock/store/memstore"
 )
 
 // The deliberately broken stores. Each breaks one promise of a Store; the harness has to notice.
@@ -19,13 +21,16 @@ const (
 	ByKey     = "by-key"     // finds a branch by its key alone, whatever it was given
 	DropDelta = "drop-delta" // forgets what some steps have written
 	DropJoin  = "drop-join"  // forgets in which order branches have ended
+	DropReply = "drop-reply" // forgets an answer when it is taken, and not when the step that used it is saved
+	KeepReply = "keep-reply" // keeps it afterwards
+	TakeTwo   = "take-two"   // takes a second answer for a step
 )
 
 // BrokenStores are the names of all.
-var BrokenStores = []string{EarlyAck, NoFence, ByKey, DropDelta, DropJoin}
+var BrokenStores = []string{EarlyAck, NoFence, ByKey, DropDelta, DropJoin, DropReply, KeepReply, TakeTwo}
 
 // breakStore wraps the store in the named broken one; "" leaves it whole.
-func breakStore(ctx context.Context, name string, s burdock.Store, p *Plan, process int) (burdock.Store, error) {
+func breakStore(ctx context.Context, name string, s Store, p *Plan, process int) (Store, error) {
 	switch name {
 	case "":
 		return s, nil
@@ -36,6 +41,12 @@ func breakStore(ctx context.Context, name string, s burdock.Store, p *Plan, proc
 	case ByKey:
 		ids, err := branchIDs(ctx, p, process)
 		return &byKey{s, ids}, err
+	case DropReply:
+		return &dropReply{Store: s}, nil
+	case KeepReply:
+		return &keepReply{Store: s, kept: map[string]burdock.Message{}}, nil
+	case TakeTwo:
+		return s, nil // it is one for who answers: see Break
 	case DropDelta:
 		return &spoiling{Store: s, spoil: func(n int, cp *burdock.Checkpoint) {
 			if n%9 == 0 && cp.Status == burdock.StatusCompleted && cp.Seq > 0 {
@@ -52,9 +63,97 @@ func breakStore(ctx context.Context, name string, s burdock.Store, p *Plan, proc
 	return nil, fmt.Errorf("there is no broken store %q", name)
 }
 
+// Break wraps the store in the named broken one as far as it is one for those who only post messages.
+func Break(name string, s Store) Store {
+	if name == TakeTwo {
+		return &takeTwo{s}
+	}
+	return s
+}
+
+// A dropReply forgets an answer that was taken with the next save of anything, before the step that uses it is saved.
+type dropReply struct {
+	Store
+	mu    sync.Mutex
+	taken []string // ids
+}
+
+func (s *dropReply) Messages(ctx context.Context, root string) iter.Seq2[burdock.Message, error] {
+	return func(yield func(burdock.Message, error) bool) {
+		for m, err := range s.Store.Messages(ctx, root) {
+			s.mu.Lock()
+			s.taken = append(s.taken, m.ID)
+			s.mu.Unlock()
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+func (s *dropReply) Save(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint) error {
+	batch = append([]burdock.Checkpoint(nil), batch...)
+	s.mu.Lock()
+	batch[0].Messages, s.taken = append(s.taken, batch[0].Messages...), nil
+	s.mu.Unlock()
+	return s.Store.Save(ctx, fence, batch)
+}
+
+// A keepReply posts an answer that was used once more, to whatever step waits at the moment.
+type keepReply struct {
+	Store
+	mu   sync.Mutex
+	kept map[string]burdock.Message
+}
+
+func (s *keepReply) Messages(ctx context.Context, root string) iter.Seq2[burdock.Message, error] {
+	return func(yield func(burdock.Message, error) bool) {
+		for m, err := range s.Store.Messages(ctx, root) {
+			if err == nil && m.Kind == burdock.MessageAnswer {
+				s.mu.Lock()
+				s.kept[m.ID] = m
+				s.mu.Unlock()
+			}
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+func (s *keepReply) Save(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint) error {
+	if err := s.Store.Save(ctx, fence, batch); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range batch {
+		cp := &batch[i]
+		for id, m := range s.kept {
+			if cp.Status == burdock.StatusWaiting && m.To != cp.Ref() {
+				delete(s.kept, id)
+				m.ID, m.To = id+"-again", cp.Ref()
+				_ = s.Post(ctx, m)
+			}
+		}
+	}
+	return nil
+}
+
+// A takeTwo takes another answer, as if the one before had not come.
+type takeTwo struct{ Store }
+
+func (s *takeTwo) Post(ctx context.Context, m burdock.Message) error {
+	err := s.Store.Post(ctx, m)
+	if errors.Is(err, burdock.ErrAnswered) {
+		return nil
+	}
+	return err
+}
+
 // An earlyAck commits a while after it has said that it did.
 type earlyAck struct {
-	burdock.Store
+	Store
 	mu      sync.Mutex // held until the last save is committed
 	pending sync.WaitGroup
 }
@@ -92,7 +191,7 @@ func (c *lateClaim) Release(ctx context.Context) error {
 }
 
 // A noFence lets everybody own everything.
-type noFence struct{ burdock.Store }
+type noFence struct{ Store }
 
 type anybody struct{ fence burdock.Fence }
 
@@ -106,7 +205,7 @@ func (s *noFence) Claim(_ context.Context, root string) (burdock.Claim, error) {
 
 // A byKey yields the records of a branch for whichever branch has its key in this process.
 type byKey struct {
-	burdock.Store
+	Store
 	ids map[branchKey]string
 }
 
@@ -128,20 +227,20 @@ func (s *byKey) List(ctx context.Context, q burdock.Query) iter.Seq2[burdock.Che
 	}
 }
 
-// branchIDs runs the plan without a store, as it is in this process, and learns the id of each branch.
+// branchIDs runs the plan in memory, as it is in this process, and learns the id of each branch.
 func branchIDs(ctx context.Context, p *Plan, process int) (map[branchKey]string, error) {
-	t := &idTracker{ids: map[branchKey]string{}}
+	t, s := &idTracker{ids: map[branchKey]string{}}, memstore.New()
 	g, err := p.Graph(&Bystander{Number: process})
 	if err != nil {
 		return nil, err
 	}
-	o := p.Options(nil, process)
+	o := p.Options(s, process)
 	o.Cascade.Tracker = t
 	app, err := burdock.New(ctx, g, o)
 	if err != nil {
 		return nil, err
 	}
-	_, err = RunToEnd(ctx, app)
+	_, err = p.RunToEnd(ctx, app, s)
 	return t.ids, err
 }
 
@@ -161,7 +260,7 @@ func (t *idTracker) Track(_ context.Context, e burdock.Event) error {
 
 // A spoiling store changes records before it saves them.
 type spoiling struct {
-	burdock.Store
+	Store
 	spoil func(n int, cp *burdock.Checkpoint)
 	mu    sync.Mutex
 	n     int

@@ -28,6 +28,9 @@ func TestBrokenStoresAreCaught(t *testing.T) {
 		{crashtest.ByKey, kills, []string{"state"}, "mixed up", 100},
 		{crashtest.DropDelta, "", []string{"state"}, "", 40},
 		{crashtest.DropJoin, kills, []string{"decision"}, "", 200},
+		{crashtest.DropReply, kills, []string{"forgotten"}, "", 100},
+		{crashtest.KeepReply, "", []string{"state", "reply"}, "", 100},
+		{crashtest.TakeTwo, "", []string{"forgotten"}, "", 40},
 	}
 	for _, name := range crashtest.BrokenStores {
 		if !slices.ContainsFunc(cases, func(c brokenCase) bool { return c.broken == name }) {

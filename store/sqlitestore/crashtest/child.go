@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"syscall"
 	"time"
 
@@ -124,7 +125,7 @@ func (c *Child) run(ctx context.Context, strikes func()) (_ string, err error) {
 }
 
 // advance runs the application and compares what memory and store have of the final state.
-func (c *Child) advance(ctx context.Context, p *Plan, j *Journal, store burdock.Store) (string, error) {
+func (c *Child) advance(ctx context.Context, p *Plan, j *Journal, store Store) (string, error) {
 	g, err := p.Graph(j)
 	if err != nil {
 		return "", err
@@ -149,8 +150,30 @@ func (c *Child) advance(ctx context.Context, p *Plan, j *Journal, store burdock.
 		case !c.Patient:
 			return "", nil
 		}
-		give = out.Pending[0].Needs
+		if give = given(out.Pending); give == nil && !replied(ctx, store, out.Pending) {
+			return "", nil
+		}
 	}
+}
+
+// patience is how long a patient child waits for somebody to reply.
+const patience = time.Second
+
+// replied waits until somebody has replied to a step that waits. It reports false if nobody does.
+func replied(ctx context.Context, s Store, pending []burdock.Pending) bool {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(3 * time.Millisecond) {
+		for m, err := range s.Messages(ctx, Root) {
+			if err != nil {
+				return false
+			}
+			if slices.ContainsFunc(pending, func(p burdock.Pending) bool {
+				return m.To == p.Ref || m.Kind == burdock.MessageCancel && m.To.App == p.Ref.App
+			}) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // compare reads the final state again. The harness knows what it should be.

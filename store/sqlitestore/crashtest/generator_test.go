@@ -29,6 +29,8 @@ func TestPlansHaveEverything(t *testing.T) {
 		"shuffled indexes": func(b *block) bool { return b.shuffled && !b.keyed },
 		"edited":           func(b *block) bool { return b.edited && b.keyed },
 		"no branches":      func(b *block) bool { return b.kind == kindMap && b.width == 0 },
+		"replies":          func(b *block) bool { return b.kind == kindReply },
+		"cancelled":        func(b *block) bool { return b.kind == kindReply && b.cancels },
 		"waiting":          func(b *block) bool { return b.kind == kindAlpha || b.kind == kindBeta },
 	}
 	for name, is := range parts {

@@ -74,6 +74,11 @@ type (
 		Value uint64 `state:"value"`
 		Word  string `input:"beta"`
 	}
+	replyIn struct {
+		Name  string `state:"name"`
+		Value uint64 `state:"value"`
+		Reply string `input:"reply"`
+	}
 	subOut struct {
 		Value uint64 `state:"value"`
 	}
@@ -110,6 +115,8 @@ type World interface {
 	Effect(step *burdock.StepInfo, ok bool)
 	// Received is told each result that a reduce was given.
 	Received(visit *burdock.StepInfo, branch string, ok bool)
+	// Replied is told which answer an attempt has, before its effect.
+	Replied(step *burdock.StepInfo, word string)
 	// Decided is told what a reduce that returned early has chosen.
 	Decided(visit *burdock.StepInfo, choice string)
 }
@@ -266,6 +273,8 @@ func (m *maker) action(b *block) *burdock.Action {
 		return asking(m, b, func(in alphaIn) (place, string) { return place{in.Name, in.Value}, in.Word })
 	case kindBeta:
 		return asking(m, b, func(in betaIn) (place, string) { return place{in.Name, in.Value}, in.Word })
+	case kindReply:
+		return asking(m, b, func(in replyIn) (place, string) { return place{in.Name, in.Value}, in.Reply }).With(quickly(2))
 	case kindMap:
 		return m.mapStates(b)
 	case kindActions:
@@ -337,6 +346,9 @@ func (m *maker) turn(b *block) *burdock.Action {
 func asking[In any](m *maker, b *block, of func(In) (place, string)) *burdock.Action {
 	return burdock.Func(b.name, func(ctx context.Context, w In) (written, error) {
 		in, word := of(w)
+		if b.kind == kindReply {
+			m.world.Replied(burdock.Info(ctx), word)
+		}
 		if err := m.act(ctx, b, in.Name); err != nil {
 			return written{}, err
 		}

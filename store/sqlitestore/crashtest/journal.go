@@ -27,6 +27,8 @@ import (
 //	received  process  acks  given    branch  ok|no
 //	received  process  acks  decided  visit   choice
 //	received  process  acks  claimed|releasing  root  epoch
+//	received  process  acks  replied  step    word
+//	received  process  acks  dropping step    status
 //	acks      process  key   status  app  action  next
 const (
 	EffectsFile  = "effects"
@@ -158,6 +160,22 @@ func (j *Journal) Decided(visit *burdock.StepInfo, choice string) {
 	j.comes("decided")
 }
 
+// Replied implements World.
+func (j *Journal) Replied(step *burdock.StepInfo, word string) {
+	note(j.received, fmt.Sprintf("%d\t%d\treplied\t%s#%d\t%s\n", j.process, j.acked(), step.App, step.Seq, word))
+}
+
+// drops notes the steps of a batch that end without having used an answer: their answer is forgotten, and if they run
+// again they wait for another one.
+func (j *Journal) drops(batch []burdock.Checkpoint) {
+	for i := range batch {
+		switch cp := &batch[i]; cp.Status {
+		case burdock.StatusFailed, burdock.StatusCancelled, burdock.StatusSuperseded:
+			note(j.received, fmt.Sprintf("%d\t%d\tdropping\t%s#%d\t%s\n", j.process, j.acked(), cp.App, cp.Seq, cp.Status))
+		}
+	}
+}
+
 // owns notes that this process owns the application, or is about to give it up.
 func (j *Journal) owns(what string, f burdock.Fence) {
 	note(j.received, fmt.Sprintf("%d\t%d\t%s\t%s\t%d\n", j.process, j.acked(), what, f.Root, f.Epoch))
@@ -186,7 +204,7 @@ func KeyOf(cp *burdock.Checkpoint) string {
 
 // A notingStore notes what the store under it has acknowledged.
 type notingStore struct {
-	burdock.Store
+	Store
 	journal *Journal
 }
 
@@ -213,6 +231,7 @@ func (c *notingClaim) Release(ctx context.Context) error {
 
 // Save implements burdock.Store.
 func (s *notingStore) Save(ctx context.Context, fence burdock.Fence, batch []burdock.Checkpoint) error {
+	s.journal.drops(batch)
 	s.journal.comes("save")
 	if err := s.Store.Save(ctx, fence, batch); err != nil {
 		return err

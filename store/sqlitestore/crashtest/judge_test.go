@@ -47,9 +47,9 @@ type ack struct {
 type received struct {
 	process int
 	after   int64
-	kind    string // given, decided, claimed or releasing
-	about   string // branch, visit or root
-	what    string // ok or no, the choice, or the epoch
+	kind    string // given, decided, claimed, releasing, replied or dropping
+	about   string // branch, visit, root or step
+	what    string // ok or no, the choice, the epoch, the answer or the status
 }
 
 // journal reads the files of the round.
@@ -230,6 +230,71 @@ func (r *round) judgeStore(ctx context.Context, j *journal) {
 		}
 	}
 	r.judgeRecords(j, all)
+	r.judgeReplies(ctx, s, j, all)
+}
+
+// judgeInbox checks that no message is left. Only a cancellation that has come when its branch had ended may be.
+func (r *round) judgeInbox(ctx context.Context, s burdock.Inbox, all []burdock.Checkpoint) {
+	last := map[string]*burdock.Checkpoint{}
+	named := map[string]string{}
+	for i := range all {
+		last[all[i].App] = &all[i]
+		for _, id := range all[i].Messages {
+			named[id] = all[i].Path
+		}
+	}
+	for m, err := range s.Messages(ctx, crashtest.Root) {
+		switch cp := last[m.To.App]; {
+		case err != nil:
+			r.violated("integrity", "%v", err)
+		case named[m.ID] != "":
+			r.violated("inbox", "%s has used a message that is left: %s to %s#%d", named[m.ID], m.Kind, m.To.App, m.To.Seq)
+		case m.Kind == burdock.MessageAnswer, cp == nil, cp.Status == burdock.StatusWaiting, cp.Status == burdock.StatusRunning:
+			r.violated("inbox", "a message is left: %s to %s#%d %s", m.Kind, m.To.App, m.To.Seq, m.Inputs)
+		}
+	}
+}
+
+// judgeReplies checks that each answer was used once, by the step that it was for, and that no message is left.
+func (r *round) judgeReplies(ctx context.Context, s burdock.Inbox, j *journal, all []burdock.Checkpoint) {
+	dropped := map[string]int{} // how often the store was told to forget an answer
+	used := map[string]string{}
+	for _, g := range j.received {
+		switch g.kind {
+		case "dropping":
+			dropped[g.about]++
+		case "replied":
+			used[g.about] = g.what
+		}
+	}
+	at := map[burdock.Ref]*burdock.Checkpoint{}
+	for i := range all {
+		at[all[i].Ref()] = &all[i]
+	}
+	r.judgeInbox(ctx, s, all)
+	for ref, a := range r.replier.accepted {
+		step := fmt.Sprintf("%s#%d", ref.App, ref.Seq)
+		if !a.question.Cancel && a.times > 1+dropped[step] {
+			r.violated("forgotten", "%s was answered %d times", a.question.Path, a.times)
+		}
+		cp := at[ref]
+		if cp == nil {
+			r.violated("lost", "%s was answered and is not in the store", a.question.Path)
+			continue
+		}
+		word, _ := crashtest.Replied(cp)
+		switch completed := cp.Status == burdock.StatusCompleted; {
+		case completed && a.question.Cancel:
+			r.violated("reply", "%s was cancelled and is completed", cp.Path)
+		case completed && (word != a.question.Word || used[step] != word):
+			r.violated("reply", "%s was answered %q, has %q and has used %q", cp.Path, a.question.Word, word, used[step])
+		}
+	}
+	for _, cp := range at {
+		if word, yes := crashtest.Replied(cp); yes && cp.Status == burdock.StatusCompleted && r.replier.accepted[cp.Ref()].times == 0 {
+			r.violated("invented", "%s#%d has the reply %q, which nobody has given", cp.Path, cp.Seq, word)
+		}
+	}
 }
 
 // judgeState compares the final state in the store.
@@ -313,5 +378,5 @@ func ended(cp *burdock.Checkpoint) bool {
 	case burdock.StatusCompleted, burdock.StatusFailed:
 		return cp.Next == ""
 	}
-	return cp.Status == burdock.StatusSuperseded
+	return cp.Status == burdock.StatusSuperseded || cp.Status == burdock.StatusCancelled && cp.Join > 0
 }

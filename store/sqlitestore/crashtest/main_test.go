@@ -57,10 +57,11 @@ func undisturbed(ctx context.Context, p *crashtest.Plan) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	app, err := burdock.New(ctx, g, p.Options(memstore.New(), 0))
+	s := memstore.New()
+	app, err := burdock.New(ctx, g, p.Options(s, 0))
 	if err != nil {
 		return outcome{}, err
 	}
-	state, err := crashtest.RunToEnd(ctx, app)
+	state, err := p.RunToEnd(ctx, app, s)
 	return outcome{state, int(w.Effects.Load()), g.Mermaid()}, err
 }

@@ -38,6 +38,7 @@ type block struct {
 	failFast bool // map: the first failure ends the visit
 	caught   bool // fail, map: an error route leads on
 	retried  bool // map: it has a Retry, and its branches fail at first
+	cancels  bool // reply: some branches are cancelled instead of answered
 }
 
 type kind string
@@ -51,6 +52,7 @@ const (
 	kindFail    kind = "fail"  // some names fail for good
 	kindAlpha   kind = "alpha" // needs the input alpha
 	kindBeta    kind = "beta"  // needs the input beta
+	kindReply   kind = "reply" // needs an input that somebody else answers
 	kindMap     kind = "map"
 	kindActions kind = "actions"
 	kindSub     kind = "sub"
@@ -126,12 +128,13 @@ type frame struct {
 	inLoop bool
 	fails  bool // a failure without an error route is allowed
 	asks   bool // waiting for inputs is allowed
+	ends   bool // the sequence around it does
 }
 
 func (g *generator) chance(percent int) bool { return g.rnd.IntN(100) < percent }
 
 func (g *generator) root() *level {
-	f := frame{asks: true}
+	f := frame{asks: true, ends: true}
 	l := g.level(f)
 	at := g.rnd.IntN(len(l.blocks) + 1)
 	l.blocks = append(l.blocks[:at:at], append([]*block{g.anyMap(f)}, l.blocks[at:]...)...)
@@ -170,6 +173,10 @@ func (g *generator) block(f frame) *block {
 		return g.failing(f)
 	case n < 50 && f.asks:
 		return g.named([]kind{kindAlpha, kindBeta}[g.rnd.IntN(2)])
+	case n < 58 && f.ends:
+		b := g.named(kindReply)
+		b.cancels = f.fails && g.chance(50)
+		return b
 	case n > 70 && f.depth < maxDepth:
 		return g.anyMap(f)
 	}
@@ -197,7 +204,7 @@ func (g *generator) failing(f frame) *block {
 // anyMap makes one of the parallel actions. What its branches may do depends on how their results are joined.
 func (g *generator) anyMap(f frame) *block {
 	b := g.named(kindMap)
-	below := frame{depth: f.depth + 1, asks: f.asks && g.chance(40)}
+	below := frame{depth: f.depth + 1, asks: f.asks && g.chance(40), ends: f.ends}
 	b.reduce, b.keyed, b.width = joinAll, g.chance(60), g.rnd.IntN(7)
 	switch n := g.rnd.IntN(100); {
 	case n < 35:
@@ -237,7 +244,7 @@ func (g *generator) anyMap(f frame) *block {
 func (g *generator) early(b *block, below *frame, how reduce) {
 	b.reduce, b.need = how, 1+g.rnd.IntN(3)
 	if g.chance(40) {
-		b.width, below.asks = -1, false
+		b.width, below.asks, below.ends = -1, false, false
 	}
 }
 
@@ -258,6 +265,8 @@ func dice(n int, about ...any) int {
 // ends says how an attempt of a leaf ends, in the application of that name.
 func (p *Plan) ends(b *block, name string, attempt int) fate {
 	switch {
+	case b.kind == kindReply && attempt == 1 && dice(4, p.Seed, b.name, name) == 0:
+		return errs
 	case b.kind == kindFlaky && attempt <= b.n && dice(3, p.Seed, b.name, name) > 0:
 		return errs
 	case b.kind == kindFail && dice(10, p.Seed, b.name, name) < 4:

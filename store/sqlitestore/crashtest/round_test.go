@@ -25,6 +25,8 @@ const (
 	kills style = "kills" // one after another is killed, and the last one finishes
 	stops style = "stops" // one is stopped while another tries to go on, and then continued or killed
 	duels style = "duels" // two begin at once
+
+	undisturbing style = "" // nobody is
 )
 
 // styleOf chooses the style of a round.
@@ -50,6 +52,7 @@ type round struct {
 	plan   *crashtest.Plan
 	want   outcome
 
+	replier    *replier
 	ends       []*end // of all processes, in the order of their numbers
 	started    int
 	state      string // what the last process says it is
@@ -193,6 +196,16 @@ func (r *round) delay() time.Duration {
 
 // play runs the round and judges it.
 func (r *round) play(ctx context.Context) {
+	r.disturbed(ctx)
+	if len(r.violations) == 0 { // what follows from one would only hide it
+		r.judge(ctx)
+	}
+}
+
+// disturbed runs the round while somebody replies to what it asks.
+func (r *round) disturbed(ctx context.Context) {
+	r.replier = r.replies(ctx)
+	defer r.replier.leave()
 	switch r.style {
 	case kills:
 		for range 1 + r.rnd.IntN(4) {
@@ -206,9 +219,6 @@ func (r *round) play(ctx context.Context) {
 		r.duel(ctx)
 	}
 	r.finish(ctx)
-	if len(r.violations) == 0 { // what follows from one would only hide it
-		r.judge(ctx)
-	}
 }
 
 // kill runs one process that is killed somewhere, unless it ends before.

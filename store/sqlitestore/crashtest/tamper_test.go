@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/burdock-go/burdock"
 	"github.com/burdock-go/burdock/store/sqlitestore"
@@ -89,6 +90,31 @@ func TestJudgeFindsWhatIsWrong(t *testing.T) {
 				return cp.Join > 0
 			})
 		}},
+		{"inbox", "a message that is left", func(t *testing.T, r *round) {
+			r.change(t, func(cp *burdock.Checkpoint) bool {
+				last := cp.App == crashtest.Root && cp.Done()
+				cp.Status, cp.Needs = burdock.StatusWaiting, []string{"reply"}
+				return last
+			})
+			r.post(t)
+		}},
+		{"reply", "another answer than was given", func(t *testing.T, r *round) {
+			r.change(t, func(cp *burdock.Checkpoint) bool {
+				i := slices.IndexFunc(cp.Inputs, func(in burdock.InputRecord) bool { return in.Name == "reply" })
+				if i >= 0 {
+					cp.Inputs = slices.Clone(cp.Inputs)
+					cp.Inputs[i].Value = []byte(`"x"`)
+				}
+				return i >= 0 && cp.Status == burdock.StatusCompleted
+			})
+		}},
+		{"invented", "an answer that nobody has given", func(_ *testing.T, r *round) { clear(r.replier.accepted) }},
+		{"forgotten", "a step that was answered twice", func(_ *testing.T, r *round) {
+			for ref, a := range r.replier.accepted {
+				a.times += 20
+				r.replier.accepted[ref] = a
+			}
+		}},
 		{"integrity", "a damaged file", func(t *testing.T, r *round) {
 			f, err := os.OpenFile(filepath.Join(r.dir, crashtest.DatabaseFile), os.O_WRONLY, 0)
 			if err != nil {
@@ -105,7 +131,8 @@ func TestJudgeFindsWhatIsWrong(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.finish(t.Context())
+			r.style = undisturbing
+			r.disturbed(t.Context())
 			c.tamper(t, r)
 			r.judge(t.Context())
 			found := slices.ContainsFunc(r.violations, func(v violation) bool { return v.kind == c.kind })
@@ -135,6 +162,24 @@ func (r *round) edit(t *testing.T, file string, edit func([]string) []string) {
 	}
 	lines := edit(slices.Collect(strings.Lines(string(data))))
 	if err := os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// post answers the root, which waits as it was changed.
+func (r *round) post(t *testing.T) {
+	t.Helper()
+	s, err := sqlitestore.Open(t.Context(), filepath.Join(r.dir, crashtest.DatabaseFile), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	cp, err := s.Load(t.Context(), burdock.Ref{App: crashtest.Root, Seq: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := burdock.Message{ID: "late", Root: crashtest.Root, To: cp.Ref(), Kind: burdock.MessageAnswer, Posted: time.Now().UTC()}
+	if err := s.Post(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
 }
