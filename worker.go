@@ -155,18 +155,21 @@ func (b *Branch) Encode() ([]byte, error) {
 		MaxDepth: r.tree.maxDepth, Resume: b.resume, Durable: r.durable(),
 		Guest: guest{
 			App: r.identity(), Path: r.path(), Parent: Ref{App: r.visit.of.identity(), Seq: r.visit.seq}, Task: b.b.plan.name,
-			Key: anyText(b.b.key()), Index: b.b.node.Index, At: r.turns(),
+			Key: anyText(b.b.key()), Index: b.b.node.Index,
 		},
 	}
+	var err error
+	if h.Guest.At, err = r.turns(); err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Guest.Path, err)
+	}
 	h.Graph, h.Hash = b.Graph()
-	h.Answers = r.tree.mail.copies()
+	h.Answers = r.tree.mail.copies(r.plan)
 	if w := r.watched; w != nil {
 		h.Guest.Fingerprint, h.Events = w.print, w.events.Load()
 	}
 	if s := b.b.special; s != nil && s.timeout > 0 {
 		h.Deadline = r.deadline
 	}
-	var err error
 	if h.State, err = encodeState(r.sch, r.vals); err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Guest.Path, err)
 	}
@@ -190,14 +193,18 @@ func (b *Branch) Encode() ([]byte, error) {
 }
 
 // turns lead from the root's graph to the one that the application runs.
-func (m *member) turns() []turn {
+func (m *member) turns() ([]turn, error) {
 	if m.branch == nil {
 		if g := m.tree.guest; g != nil {
-			return slices.Clone(g.At)
+			return slices.Clone(g.At), nil
 		}
-		return nil
+		return nil, nil
 	}
-	return append(m.visit.of.turns(), turn{m.visit.node.action.name, m.branch.plan.name})
+	if m.visit.par == spawning {
+		return nil, errStaysHere
+	}
+	all, err := m.visit.of.turns()
+	return append(all, turn{m.visit.node.action.name, m.branch.plan.name}), err
 }
 
 // encodeState writes every value of a state.
@@ -239,6 +246,7 @@ func (w *Worker) Run(ctx context.Context, data []byte, c Cascade) ([]byte, error
 		defer stop()
 	}
 	r.tree.begin(cancel)
+	r.tree.top = r
 	r.tree.mail.reset()
 	for _, a := range h.Answers {
 		r.tree.mail.put(a.To, &answer{id: a.ID, inputs: a.Inputs})
@@ -427,8 +435,12 @@ func (b *Branch) Decode(data []byte) (*Outcome, error) {
 	rec.last.Path = b.Path()
 	var err error
 	out.State.sch, out.State.vals, err = rec.state(r.sch)
-	r.tree.mail.used(h.Used)
+	if len(h.Used) > 0 {
+		r.tree.mail.used(h.Used)
+		r.answeredBelow()
+	}
 	if r.watched != nil {
+		r.opened = r.opened && r.watched.events.Load() == h.Events // the worker's first attempt has what was told before it
 		r.watched.events.Store(h.Events)
 	}
 	r.attempt = h.Attempt
