@@ -316,3 +316,37 @@ func TestP6_AStoreThatFailsAWorkerStopsTheTree(t *testing.T) {
 		runTo(t, openApp(t, g, o), burdock.StopDone, burdock.Given(consent{true}))
 	}
 }
+
+// R5: a Fallback stands in for a task whose Timeout is over, elsewhere too.
+func TestR5_FallbackAfterATimeoutElsewhere(t *testing.T) {
+	for _, away := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			hang := burdock.Func("hang", func(ctx context.Context, _ twigIn) (twigOut, error) {
+				<-ctx.Done()
+				return twigOut{}, context.Cause(ctx)
+			})
+			instead := burdock.Func("instead", func(context.Context, twigIn) (twigOut, error) { return twigOut{"instead"}, nil })
+			m := burdock.MapTasks("fan", burdock.Actions(hang),
+				func(context.Context, burdock.None) iter.Seq2[burdock.Task[twigKey], error] {
+					return func(yield func(burdock.Task[twigKey], error) bool) {
+						yield(burdock.Task[twigKey]{State: twigKey{"a"}, Timeout: time.Minute}, nil)
+					}
+				},
+				func(_ context.Context, _ burdock.None, rs *twigResults) (bunch, error) {
+					return bunch{wordsOf(rs.All())}, nil
+				},
+				&burdock.MapOptions{Fallback: instead})
+			g := burdock.MustGraph("g", burdock.Node(m))
+			o := stored(memory(), nil)
+			if away {
+				o.Cascade.Executor = elsewhere(t, g)
+			}
+			out, err := newApp(t, g, o).Run(t.Context())
+			if err != nil {
+				t.Errorf("away %v: %v", away, err)
+				return
+			}
+			wantEqual(t, "words", strings.Join(view[bunch](t, out.State).Words, " "), "instead")
+		})
+	}
+}

@@ -73,6 +73,7 @@ type guest struct {
 	Index       int64
 	Fingerprint string
 	At          []turn
+	Timeout     time.Duration // of its task; zero without one
 }
 
 // anyText is a text that may be no UTF-8, which JSON cannot hold: it crosses as bytes.
@@ -167,8 +168,8 @@ func (b *Branch) Encode() ([]byte, error) {
 	if w := r.watched; w != nil {
 		h.Guest.Fingerprint, h.Events = w.print, w.events.Load()
 	}
-	if s := b.b.special; s != nil && s.timeout > 0 {
-		h.Deadline = r.deadline
+	if r.timed() {
+		h.Guest.Timeout, h.Deadline = b.b.special.timeout, now().Add(r.left())
 	}
 	if h.State, err = encodeState(r.sch, r.vals); err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Guest.Path, err)
@@ -240,11 +241,6 @@ func (w *Worker) Run(ctx context.Context, data []byte, c Cascade) ([]byte, error
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if !h.Deadline.IsZero() {
-		var stop context.CancelFunc
-		ctx, stop = context.WithDeadlineCause(ctx, h.Deadline, ErrTimeout)
-		defer stop()
-	}
 	r.tree.begin(cancel)
 	r.tree.top = r
 	r.tree.mail.reset()
@@ -255,9 +251,6 @@ func (w *Worker) Run(ctx context.Context, data []byte, c Cascade) ([]byte, error
 	r.release()
 	if err := errors.Join(r.tree.flush(ctx), r.tree.failed()); err != nil {
 		return nil, err
-	}
-	if end == endCancelled && errors.Is(context.Cause(ctx), ErrTimeout) {
-		end = endFailed
 	}
 	return r.handBack(end, err, h.Answers)
 }
@@ -282,6 +275,7 @@ func (w *Worker) runner(ctx context.Context, h *handover, c Cascade) (*runner, e
 		t.env.ledger.durable = h.Durable
 	}
 	r := &runner{course: course{member: &member{tree: t, watched: &watched{print: h.Guest.Fingerprint}}, has: t.env, plan: b.plan, next: b.plan.start}}
+	r.deadline = h.Deadline
 	if r.listens() && h.Events > 0 {
 		r.opened = true
 		r.watched.events.Store(h.Events)
