@@ -2,8 +2,10 @@ package burdock_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -347,6 +349,99 @@ func TestR5_FallbackAfterATimeoutElsewhere(t *testing.T) {
 				return
 			}
 			wantEqual(t, "words", strings.Join(view[bunch](t, out.State).Words, " "), "instead")
+		})
+	}
+}
+
+// R9: Options.Grace bounds how long an executor may ignore its cancellation; what it still does is refused.
+func TestR9_AnExecutorThatIgnoresItsCancellation(t *testing.T) {
+	inMemoryAndStore(t, func(t *testing.T, db burdock.Store) {
+		synctest.Test(t, func(t *testing.T) {
+			release, late := make(chan struct{}), make(chan error)
+			r := rigOf("a")
+			o := &burdock.Options{ID: "app", Grace: time.Second, Cascade: burdock.Cascade{Store: db}}
+			o.Cascade.Executor = executorFunc(func(ctx context.Context, b *burdock.Branch) (*burdock.Outcome, error) {
+				<-release
+				_, err := b.Run(ctx)
+				late <- err
+				return nil, err
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			began := time.Now()
+			_, err := r.runWith(ctx, t, o)
+			wantEqual(t, "took", time.Since(began), time.Minute+time.Second)
+			if leak, ok := errors.AsType[*burdock.LeakError](err); !ok || leak.Path != "app/fan#1/a" {
+				t.Errorf("got %v, want a LeakError of the branch", err)
+			}
+			close(release)
+			wantTexts(t, <-late, "while its Executor waits for it")
+			wantEqual(t, "started", r.takeStarted(), "")
+		})
+	})
+}
+
+// slowSaves is a store whose first save takes its time.
+type slowSaves struct {
+	burdock.Store
+	saves atomic.Int64
+	fails bool // the first save
+}
+
+func (s *slowSaves) Save(ctx context.Context, f burdock.Fence, batch []burdock.Checkpoint) error {
+	batch = slices.Clone(batch)
+	if s.saves.Add(1) == 1 {
+		time.Sleep(time.Minute)
+		if s.fails {
+			return errTest
+		}
+	}
+	return s.Store.Save(ctx, f, batch)
+}
+
+// P7, P1: what OnHalt saves early, for a branch that ends elsewhere say, never comes to stand behind what was saved later,
+// and what could not be saved does not displace what has come since.
+func TestP7_EarlySavesKeepTheirOrder(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			say := burdock.Func("say", func(_ context.Context, in twigIn) (twigOut, error) { return twigOut{in.Name}, nil })
+			join := burdock.Func("join", func(_ context.Context, b bunch) (twigOut, error) { return twigOut{strings.Join(b.Words, "")}, nil })
+			slow := burdock.Func("slow", func(_ context.Context, in twigIn) (twigOut, error) {
+				time.Sleep(time.Second)
+				return twigOut{in.Name}, nil
+			})
+			inner := mapOver("inner", slow, nil, twigKey{"x"})
+			nested := burdock.MustGraph("nested", burdock.Chain(inner, join))
+			m := burdock.MapTasks("fan", burdock.Actions(say, nested),
+				func(context.Context, burdock.None) iter.Seq2[burdock.Task[twigKey], error] {
+					return func(yield func(burdock.Task[twigKey], error) bool) {
+						_ = yield(burdock.Task[twigKey]{Run: nested, State: twigKey{"n"}}, nil) &&
+							yield(burdock.Task[twigKey]{Run: say, State: twigKey{"s"}}, nil)
+					}
+				},
+				func(_ context.Context, _ burdock.None, rs *twigResults) (bunch, error) {
+					return bunch{wordsOf(rs.OK())}, nil
+				}, nil)
+			db := &slowSaves{Store: memory(), fails: fails}
+			o := stored(db, nil)
+			o.Durability = burdock.OnHalt
+			o.Cascade.Executor = executorFunc(func(ctx context.Context, b *burdock.Branch) (*burdock.Outcome, error) {
+				if b.Key() == "s" {
+					time.Sleep(time.Millisecond) // until the others have begun
+				}
+				return b.Run(ctx)
+			})
+			app := newApp(t, burdock.MustGraph("g", burdock.Node(m)), o)
+			if fails {
+				_, err := app.Run(t.Context())
+				wantIs(t, err, errTest)
+			}
+			runTo(t, app, burdock.StopDone)
+			for _, cp := range tree(t, db, "app") {
+				if cp.Status != burdock.StatusCompleted {
+					t.Errorf("%s step %d is %s", cp.Path, cp.Seq, cp.Status)
+				}
+			}
 		})
 	}
 }

@@ -260,6 +260,8 @@ func (v *visit) handOver(ctx context.Context, b *branch, ex Executor) (ending, e
 		switch {
 		case r.next == nil: // only the news of its end was lost
 			return v.adopt(ctx, br, &Outcome{Stop: StopDone, Action: r.last, Seq: r.seq, State: r.state()})
+		case isLeak(err):
+			return v.unable(ctx, b, err)
 		case ctx.Err() != nil:
 			return r.interrupted(ctx)
 		case errors.Is(err, errStaysHere):
@@ -270,21 +272,41 @@ func (v *visit) handOver(ctx context.Context, b *branch, ex Executor) (ending, e
 	}
 }
 
-// execute calls the executor, which is somebody else's function.
-func execute(ctx context.Context, ex Executor, br *Branch) (out *Outcome, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		err = &PanicError{Where: "the executor", Value: ErrGoexit}
+// execute calls the executor, which is somebody else's function. When ctx has ended it waits for it no longer than
+// Options.Grace.
+func execute(ctx context.Context, ex Executor, br *Branch) (*Outcome, error) {
+	type ended struct {
+		out *Outcome
+		err error
+	}
+	call := func() (e ended) {
 		defer func() {
 			if v := recover(); v != nil {
-				out, err = nil, &PanicError{Where: "the executor", Value: v, Stack: debug.Stack()}
+				e = ended{nil, &PanicError{Where: "the executor", Value: v, Stack: debug.Stack()}}
 			}
 		}()
-		out, err = ex.Execute(ctx, br)
-	}()
-	<-done
-	return out, err
+		e.out, e.err = ex.Execute(ctx, br)
+		return e
+	}
+	waits, grace := ctx, br.b.tree.grace
+	if grace <= 0 {
+		waits = context.WithoutCancel(ctx)
+	}
+	e, how := apart(waits, grace, call)
+	switch how {
+	case vanished:
+		return nil, goexit("the executor")
+	case leaked:
+		r := br.b.run
+		return nil, &LeakError{Path: r.path(), Action: r.next.action.name + " (its executor)", Cause: context.Cause(ctx)}
+	}
+	return e.out, e.err
+}
+
+// isLeak reports whether the executor itself was left behind.
+func isLeak(err error) bool {
+	_, yes := err.(*LeakError) //nolint:errorlint // Not one that it has returned: that is the end of a worker.
+	return yes
 }
 
 // errMisfit marks an outcome that cannot be one of the branch.
