@@ -1,6 +1,7 @@
 package burdock_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -443,5 +444,110 @@ func TestP7_EarlySavesKeepTheirOrder(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// E3, I3: a secret input of InputFor does not cross; the others do.
+func TestE3_SecretsOfInputForDoNotCross(t *testing.T) {
+	type in struct {
+		Name  string `state:"name"`
+		Pin   string `input:"pin,secret"`
+		Plain string `input:"plain"`
+	}
+	ask := burdock.Func("ask", func(_ context.Context, in in) (twigOut, error) { return twigOut{in.Name + in.Plain}, nil })
+	g := burdock.MustGraph("g", burdock.Node(mapOver("fan", burdock.MustGraph("two", burdock.Chain(idle("first"), ask)), nil, twigKey{"a"})))
+	o := stored(memory(), nil)
+	w, err := burdock.NewWorker(&burdock.WorkerOptions{Given: burdock.Input("pin", "worker's")}, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Cascade.Executor = executorFunc(func(ctx context.Context, b *burdock.Branch) (*burdock.Outcome, error) {
+		data, err := b.Encode()
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Contains(data, []byte("hush")) {
+			t.Errorf("it crosses: %s", data)
+		}
+		back, err := w.Run(ctx, data, burdock.Cascade{Store: b.Store()})
+		if err != nil {
+			return nil, err
+		}
+		return b.Decode(back)
+	})
+	app := newApp(t, g, o)
+	out := runTo(t, app, burdock.StopWaiting)
+	out = runTo(t, app, burdock.StopDone, burdock.InputFor(out.Pending[0].Ref, burdock.Input("pin", "hush"), burdock.Input("plain", "p")))
+	wantEqual(t, "words", strings.Join(view[bunch](t, out.State).Words, ""), "ap")
+}
+
+// I8, R4: Cancel ends the wait between two attempts, here and elsewhere.
+func TestI8_CancelDuringABackoff(t *testing.T) {
+	for _, away := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			bad := burdock.Func("bad", func(context.Context, twigIn) (twigOut, error) { return twigOut{}, errTest }).With(
+				burdock.Retry{Attempts: 5, Delay: func(error) time.Duration { return time.Hour }})
+			g := burdock.MustGraph("g", burdock.Node(mapOver("fan", bad, &burdock.MapOptions{Failures: burdock.Collect}, twigKey{"a"})))
+			store := memory()
+			o := stored(store, nil)
+			if away {
+				o.Cascade.Executor = elsewhere(t, g)
+			}
+			go func() {
+				time.Sleep(time.Minute)
+				cp := branchRecords(t, store, burdock.Ref{App: "app", Seq: 1})["a"]
+				if err := burdock.Cancel(t.Context(), store, burdock.Ref{App: cp.App}); err != nil {
+					t.Error(err)
+				}
+			}()
+			began := time.Now()
+			runTo(t, newApp(t, g, o), burdock.StopDone)
+			if time.Since(began) > 2*time.Minute {
+				t.Error("too late")
+			}
+			cp := branchRecords(t, store, burdock.Ref{App: "app", Seq: 1})["a"]
+			if cp.Status != burdock.StatusCancelled || cp.Join == 0 || len(cp.Messages) != 1 || messages(t, store) != 0 || cp.Attempt != 1 || cp.Spent != 1 {
+				t.Errorf("away %v: %s join %d messages %v left %d attempt %d spent %d", away, cp.Status, cp.Join, cp.Messages, messages(t, store), cp.Attempt, cp.Spent)
+			}
+		})
+	}
+}
+
+// lossyClaims is a store whose claims are lost when somebody says so.
+type lossyClaims struct {
+	burdock.Store
+	lost chan struct{}
+}
+type lossyClaim struct {
+	burdock.Claim
+	lost chan struct{}
+}
+
+func (c lossyClaim) Lost() <-chan struct{} { return c.lost }
+func (s lossyClaims) Claim(ctx context.Context, root string) (burdock.Claim, error) {
+	c, err := s.Store.Claim(ctx, root)
+	return lossyClaim{c, s.lost}, err
+}
+
+// P4: a claim that is lost while a branch is elsewhere stops the tree, and is no failure of the branch.
+func TestP4_ClaimLostWhileABranchIsElsewhere(t *testing.T) {
+	r := rigOf("a", "b")
+	store := lossyClaims{memory(), make(chan struct{})}
+	p := &store
+	r.do = func(ctx context.Context, name string) (string, error) {
+		if name == "a" {
+			close(store.lost)
+		}
+		<-ctx.Done()
+		return "", context.Cause(ctx)
+	}
+	g := r.graph()
+	o := stored(p, nil)
+	o.Cascade.Executor = elsewhere(t, g)
+	_, err := newApp(t, g, o).Run(t.Context())
+	wantIs(t, err, burdock.ErrConflict)
+	var m *burdock.MapError
+	if errors.As(err, &m) {
+		t.Errorf("a branch has failed: %v", err)
 	}
 }

@@ -403,7 +403,7 @@ func (v *visit) unable(ctx context.Context, b *branch, why error) (ending, error
 	if r.next == nil || !r.records() {
 		return endFailed, err
 	}
-	r.cur.node, r.cur.ctx, r.cur.started = r.next, ctx, now()
+	r.cur.node, r.cur.ctx, r.cur.started, r.cur.inputs = r.next, ctx, now(), r.recalled
 	r.count()
 	cp := r.checkpoint(StatusFailed)
 	cp.Error, cp.Join = newFailure(err, r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels), r.join(true)
