@@ -546,8 +546,7 @@ func TestP4_ClaimLostWhileABranchIsElsewhere(t *testing.T) {
 	o.Cascade.Executor = elsewhere(t, g)
 	_, err := newApp(t, g, o).Run(t.Context())
 	wantIs(t, err, burdock.ErrConflict)
-	var m *burdock.MapError
-	if errors.As(err, &m) {
+	if _, failed := errors.AsType[*burdock.MapError](err); failed {
 		t.Errorf("a branch has failed: %v", err)
 	}
 }

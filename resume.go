@@ -474,7 +474,7 @@ func (v *visit) cancelLeft(n *fan.Node[branch]) error {
 	if r.next == nil {
 		return nil
 	}
-	why, message := r.unwanted()
+	message, why := r.unwanted()
 	cancel := cancelling(newFailure(r.wrap(why), r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels))
 	own := func(cp *Checkpoint) {
 		cancel(cp)
@@ -497,17 +497,17 @@ func (v *visit) cancelLeft(n *fan.Node[branch]) error {
 }
 
 // unwanted is why an application does not go on that was left waiting, and the id of the message that has asked for that.
-func (r *runner) unwanted() (why error, message []string) {
+func (r *runner) unwanted() (message []string, why error) {
 	if !r.tree.mail.some.Load() {
-		return ErrNotNeeded, nil
+		return nil, ErrNotNeeded
 	}
 	app := r.identity()
 	id, yes := r.tree.mail.cancelled(app)
 	if !yes {
-		return ErrNotNeeded, nil
+		return nil, ErrNotNeeded
 	}
 	r.tree.mail.forget(app)
-	return ErrCancelled, []string{id}
+	return []string{id}, ErrCancelled
 }
 
 // cancelLatest notes that the latest step of an application, which is unfinished, is cancelled.
