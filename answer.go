@@ -80,8 +80,8 @@ func Cancel(ctx context.Context, store Store, ref Ref) error {
 func newMessageID() string { return "msg-" + strings.ToLower(rand.Text()) }
 
 // InputFor gives inputs to one pending step, that of a branch for instance, whatever other steps declare. It is an event
-// like those of Given. ref is that of Outcome.Pending.
-func InputFor(ref Ref, windows ...any) RunOption { return inputFor{ref, Given(windows...)} }
+// like those of Given. The windows may be Inputs too. ref is that of Outcome.Pending.
+func InputFor(ref Ref, windows ...any) RunOption { return inputFor{ref, inputsOf(windows)} }
 
 type inputFor struct {
 	ref Ref
@@ -138,10 +138,8 @@ func notWaiting(ctx context.Context, store Store, cp *Checkpoint) error {
 	return fmt.Errorf("burdock: Answer: %s at step %d (%s) is %s: %w; %s", cp.Path, cp.Seq, cp.Action, cp.Status, ErrNotWaiting, what)
 }
 
-// answerOf encodes the inputs that windows give to a step that waits, and checks them against what the stored
-// description of its graph says.
-func answerOf(ctx context.Context, store Store, cp *Checkpoint, windows []any) ([]InputRecord, error) {
-	in := Inputs{}
+// inputsOf takes inputs from windows, each of which may be Inputs instead.
+func inputsOf(windows []any) (in Inputs) {
 	for _, w := range windows {
 		given, ok := w.(Inputs)
 		if !ok {
@@ -149,6 +147,13 @@ func answerOf(ctx context.Context, store Store, cp *Checkpoint, windows []any) (
 		}
 		in = in.And(given)
 	}
+	return in
+}
+
+// answerOf encodes the inputs that windows give to a step that waits, and checks them against what the stored
+// description of its graph says.
+func answerOf(ctx context.Context, store Store, cp *Checkpoint, windows []any) ([]InputRecord, error) {
+	in := inputsOf(windows)
 	declared, err := declaredInputs(ctx, store, cp)
 	if err != nil {
 		return nil, err

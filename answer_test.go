@@ -542,3 +542,32 @@ func TestI8_AnEarlyReturnBesideACancelledBranch(t *testing.T) {
 	}
 	wantEqual(t, "messages", messages(t, store), 0)
 }
+
+// I3, R1: the record of a branch that a message cancels between two steps has neither inputs nor times of the first one.
+func TestI8_CancelledBetweenTwoSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type given struct {
+			Name string `state:"name"`
+			Hint string `input:"hint,optional"`
+		}
+		store := memory()
+		use := burdock.Func("use", func(_ context.Context, in given) (twigOut, error) {
+			time.Sleep(time.Minute) // it does not heed its context
+			return twigOut{in.Name}, nil
+		})
+		three := burdock.MustGraph("three", burdock.Chain(idle("first"), use, idle("third")))
+		g := burdock.MustGraph("g", burdock.Node(mapOver("fan", three, &burdock.MapOptions{Failures: burdock.Collect}, twigKey{"b"})))
+		go func() {
+			time.Sleep(time.Second)
+			cp := branchRecords(t, store, burdock.Ref{App: "app", Seq: 1})["b"]
+			if err := burdock.Cancel(t.Context(), store, burdock.Ref{App: cp.App}); err != nil {
+				t.Error(err)
+			}
+		}()
+		runTo(t, newApp(t, g, stored(store, nil)), burdock.StopDone, burdock.Input("hint", "h"))
+		cp := branchRecords(t, store, burdock.Ref{App: "app", Seq: 1})["b"]
+		if cp.Seq != 3 || cp.Status != burdock.StatusCancelled || len(cp.Inputs) != 0 || cp.Started.Before(cp.Ended) {
+			t.Errorf("got step %d %s with inputs %v from %v to %v", cp.Seq, cp.Status, cp.Inputs, cp.Started, cp.Ended)
+		}
+	})
+}

@@ -166,19 +166,30 @@ func (b *branch) identify() {
 }
 
 // overdue reports whether the Timeout of the branch's task is over.
-func (b *branch) overdue() bool {
-	return b != nil && b.special != nil && b.special.timeout > 0 && b.run.left() <= 0
+func (r *runner) overdue() bool { return r.timed() && r.left() <= 0 }
+
+// fault is why the application cannot go on although no function of it has failed.
+func (r *runner) fault() error {
+	switch {
+	case r.branch != nil:
+		return r.branch.fault()
+	case r.overdue(): // a worker's: everything else was asked before the branch was handed over
+		return late("task", r.tree.guest.Timeout)
+	}
+	return nil
+}
+
+func late(noun string, d time.Duration) error {
+	return fmt.Errorf("%w: the %s had %v", ErrTimeout, noun, d)
 }
 
 // fault is why the branch cannot go on although no function of it has failed: its task says so, or it is too deep.
 func (b *branch) fault() error {
 	switch {
-	case b == nil:
-		return nil
 	case b.special != nil && b.special.err != nil:
 		return b.special.err
-	case b.overdue():
-		return fmt.Errorf("%w: the %s had %v", ErrTimeout, b.noun(), b.special.timeout)
+	case b.run.overdue():
+		return late(b.noun(), b.special.timeout)
 	case b.tooDeep():
 		return fmt.Errorf("%w: this one has depth %d, and Options.MaxDepth is %d", ErrTooDeep, b.visit.depth, b.tree.maxDepth)
 	}
@@ -254,7 +265,7 @@ func (b *branch) starts(ctx context.Context) {
 		b.noted().began = time.Now().UnixNano()
 		b.run.emitApp(ctx, EventBranchStarted, nil)
 	}
-	if b.special != nil {
+	if b.special != nil && b.special.timeout > 0 {
 		b.run.deadline = b.active().Add(b.special.timeout)
 	}
 }

@@ -98,7 +98,7 @@ func (v *visit) consult(ctx context.Context, b *branch) (ended bool, end ending,
 	r := b.run
 	r.asks = &inquiry{over: true}
 	r.release()
-	if err := guarded(func() error {
+	if err := guarded("a cache", func() error {
 		r.asks.key = b.cacheKey()
 		return nil
 	}); err != nil {
@@ -167,7 +167,7 @@ func (v *visit) load(ctx context.Context, b *branch) *Checkpoint {
 	c := v.par.opts.Cache
 	id := entryID(b.run.asks.key)
 	var cp Checkpoint
-	err := guarded(func() (err error) {
+	err := guarded("a cache", func() (err error) {
 		cp, err = c.Store.Load(ctx, Ref{App: id, Seq: 0})
 		return err
 	})
@@ -194,7 +194,7 @@ func (v *visit) answer(ctx context.Context, b *branch, entry *Checkpoint) (hit b
 	rec := &record{}
 	rec.add(*entry)
 	sch, vals, out := r.sch, r.vals, any(nil)
-	if err := guarded(func() (err error) {
+	if err := guarded("a cache", func() (err error) {
 		if sch, vals, err = rec.state(r.sch); err == nil {
 			out, err = b.collect(vals)
 		}
@@ -274,7 +274,7 @@ func (r *runner) fellBack() bool {
 // the entry is about to write the same.
 func (v *visit) keep(ctx context.Context, b *branch) {
 	q, store := b.run.asks, v.par.opts.Cache.Store
-	err := guarded(func() error {
+	err := guarded("a cache", func() error {
 		entry, err := b.entry(q.key)
 		if err != nil {
 			return err
@@ -323,14 +323,14 @@ func (v *visit) uncached(b *branch, op string, err error) {
 }
 
 // guarded runs functions of the user in a place where neither a panic of theirs nor runtime.Goexit ends the branch.
-func guarded(f func() error) (err error) {
+func guarded(where string, f func() error) (err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		err = &PanicError{Where: "a cache", Value: ErrGoexit}
+		err = &PanicError{Where: where, Value: ErrGoexit}
 		defer func() {
 			if v := recover(); v != nil {
-				err = &PanicError{Where: "a cache", Value: v, Stack: debug.Stack()}
+				err = &PanicError{Where: where, Value: v, Stack: debug.Stack()}
 			}
 		}()
 		err = f()

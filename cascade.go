@@ -129,6 +129,7 @@ func (t *tree) overridden(base *env, c *Cascade, root bool) (*env, error) {
 		return nil, errors.New("Middleware has a nil entry")
 	case c.Store == NoStore:
 		e.ledger = nil
+	case t.guest != nil && !root: // a worker saves through who has handed the branch over, who has the claims
 	case c.Store != nil && base.ledger == nil && !root:
 		return nil, fmt.Errorf("a %T is set for branches of what is not saved itself, so nobody would find them again; set Options.Cascade.Store, or leave out NoStore above", c.Store)
 	case c.Store != nil:

@@ -61,14 +61,28 @@ func (m *member) tell(ctx context.Context, t Tracker, e Event) {
 	if t == nil {
 		return
 	}
+	returned := false
 	defer func() {
 		if v := recover(); v != nil {
 			m.untracked(e, fmt.Errorf("the tracker panicked: %v", v))
+		} else if !returned {
+			m.tree.exits.Store(true)
 		}
 	}()
-	if err := t.Track(context.WithoutCancel(ctx), e); err != nil {
+	if err := m.trackBy(ctx, t, e); err != nil {
 		m.untracked(e, err)
 	}
+	returned = true
+}
+
+// trackBy calls the tracker. One that has called runtime.Goexit may do so whenever it is told of the end of a branch, and who
+// takes over tells of that again; so it has goroutines of its own from then on.
+func (m *member) trackBy(ctx context.Context, t Tracker, e Event) error {
+	ctx = context.WithoutCancel(ctx)
+	if !m.tree.exits.Load() {
+		return t.Track(ctx, e)
+	}
+	return guarded("the tracker", func() error { return t.Track(ctx, e) })
 }
 
 func (m *member) untracked(e Event, err error) {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -174,6 +175,30 @@ func TestATrackerThatCallsGoexitEndsTheRun(t *testing.T) {
 	})
 	_, err := newApp(t, line(askAction), o).Run(t.Context())
 	wantTexts(t, err, "the store or the tracker called runtime.Goexit")
+}
+
+// T3: a tracker that calls runtime.Goexit whenever it is told of something leaves nothing running.
+func TestT3_ATrackerThatAlwaysCallsGoexit(t *testing.T) {
+	for _, kind := range []burdock.EventKind{burdock.EventBranchStarted, burdock.EventBranchEnded, burdock.EventStepStarted, burdock.EventStepEnded} {
+		var told atomic.Int64
+		r := rigOf("a", "b", "c")
+		o := &burdock.Options{Logger: slog.New(slog.DiscardHandler)}
+		o.Cascade.Tracker = trackFunc(func(_ context.Context, e burdock.Event) error {
+			if e.Kind == kind && e.Key != "" && told.Add(1) < 1000 { // otherwise the test would not end
+				exit()
+			}
+			return nil
+		})
+		words, err := r.runWith(t.Context(), t, o)
+		if kind == burdock.EventBranchEnded {
+			wantWords(t, words, err, "<a> <b> <c>")
+		} else {
+			wantTexts(t, err, "called runtime.Goexit")
+		}
+		if n := told.Load(); n > 20 {
+			t.Errorf("%s: the tracker was told %d times", kind, n)
+		}
+	}
 }
 
 // T3: an event of a step that ends comes after its checkpoint is committed (T1: checkpoint first).

@@ -39,6 +39,12 @@ var ErrUnknownGraph = errors.New("burdock: the worker does not have this graph")
 // errWithdrawn is what a worker is told that the core does not wait for any more.
 var errWithdrawn = fmt.Errorf("the branch was handed over to another worker: %w", ErrConflict)
 
+// errGivenUp is why a branch is cancelled that its executor has left running.
+var errGivenUp = errors.New("burdock: the executor does not wait for the branch any more")
+
+// errStaysHere means that no worker could find the graph of a branch: an action has spawned what is around it.
+var errStaysHere = errors.New("burdock: it is below what an action has spawned, which no worker knows")
+
 // A Branch is what an Executor runs: one application below a root.
 type Branch struct {
 	b   *branch
@@ -46,8 +52,10 @@ type Branch struct {
 
 	mu     sync.Mutex
 	closed bool
-	here   bool // it runs, or ran, in this process
-	resume bool // its store has a record of it
+	here   bool                    // it runs, or ran, in this process
+	resume bool                    // its store has a record of it
+	stop   context.CancelCauseFunc // of the run in this process
+	ran    chan struct{}           // closed when that has come back
 }
 
 // ID returns the branch's id.
@@ -70,13 +78,12 @@ func (b *Branch) Graph() (name, hash string) {
 
 // Run runs the branch in this process, as Local does.
 func (b *Branch) Run(ctx context.Context) (*Outcome, error) {
-	b.mu.Lock()
-	closed, twice := b.closed, b.here
-	b.here = true
-	b.mu.Unlock()
-	if closed || twice {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	if !b.enter(stop) {
 		return nil, errors.New("burdock: a Branch is run once, while its Executor waits for it")
 	}
+	defer close(b.ran)
 	r := b.b.run
 	end, err := onGoroutines(func(vanished bool) (ending, error) { return r.advance(ctx, nil, vanished) })
 	r.release()
@@ -84,6 +91,17 @@ func (b *Branch) Run(ctx context.Context) (*Outcome, error) {
 		return nil, err
 	}
 	return &Outcome{Stop: stops[end], Action: r.last, Seq: r.seq, State: r.state(), Pending: r.pending, Err: err}, nil
+}
+
+// enter reports whether the branch may be run in this process.
+func (b *Branch) enter(stop context.CancelCauseFunc) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.here {
+		return false
+	}
+	b.here, b.stop, b.ran = true, stop, make(chan struct{})
+	return true
 }
 
 // onGoroutines runs f on a goroutine of its own, and again with vanished set on another where runtime.Goexit has taken
@@ -119,24 +137,35 @@ func (b *Branch) Store() Store {
 	return &proxyStore{b, l}
 }
 
-// Tracker returns who is told of the branch's events, or nil.
+// Tracker returns who is told of the branch's events, loops over Events included, or nil.
 func (b *Branch) Tracker() Tracker {
-	t := b.b.env().tracker
-	if t == nil {
+	if !b.b.listens() {
 		return nil
 	}
-	return TrackerFunc(func(ctx context.Context, e Event) error {
+	return TrackerFunc(func(ctx context.Context, e Event) (err error) {
 		if b.withdrawn() {
 			return errWithdrawn
 		}
-		return t.Track(ctx, e)
+		sent, _ := b.b.tree.hub.post(&b.b.member, &e, nil)
+		if t := b.b.env().tracker; t != nil {
+			err = t.Track(ctx, e)
+		}
+		delivered(sent, nil)
+		return err
 	})
 }
 
+// withdraw ends what may be done with the branch. One that its executor has left running in this process is cancelled and
+// waited for, as it has the runner.
 func (b *Branch) withdraw() {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.closed = true
+	stop, ran := b.stop, b.ran
+	b.mu.Unlock()
+	if ran != nil {
+		stop(errGivenUp)
+		<-ran
+	}
 }
 
 func (b *Branch) withdrawn() bool {
@@ -175,7 +204,17 @@ func (p *proxyStore) Load(ctx context.Context, ref Ref) (Checkpoint, error) {
 	if err := p.l.flush(ctx); err != nil {
 		return Checkpoint{}, err
 	}
-	return p.l.store.Load(ctx, ref)
+	cp, err := p.l.store.Load(ctx, ref)
+	p.unread(ctx, "load", ref.App, err)
+	return cp, err
+}
+
+// unread stops the tree when its store cannot be read, as it does for a branch that runs here. A worker that is lost
+// together with its connection has a context that ends.
+func (p *proxyStore) unread(ctx context.Context, op, app string, err error) {
+	if err != nil && !errors.Is(err, ErrNotFound) && ctx.Err() == nil {
+		p.l.tree.fail(&StoreError{Op: op, App: app, Err: err})
+	}
 }
 
 func (p *proxyStore) List(ctx context.Context, q Query) iter.Seq2[Checkpoint, error] {
@@ -184,7 +223,12 @@ func (p *proxyStore) List(ctx context.Context, q Query) iter.Seq2[Checkpoint, er
 			yield(Checkpoint{}, err)
 			return
 		}
-		p.l.store.List(ctx, q)(yield)
+		for cp, err := range p.l.store.List(ctx, q) {
+			p.unread(ctx, "list", p.b.ID(), err)
+			if !yield(cp, err) {
+				return
+			}
+		}
 	}
 }
 
@@ -210,33 +254,59 @@ func (v *visit) handOver(ctx context.Context, b *branch, ex Executor) (ending, e
 		if err == nil {
 			err = errors.New("the executor returned neither an Outcome nor an error")
 		}
-		if ctx.Err() != nil {
-			return r.interrupted(ctx)
-		}
-		if dispatch > Redispatch {
-			return v.unable(ctx, b, fmt.Errorf("handed over %d times without an end: %w", dispatch, err))
-		}
-		if err := v.reread(b, br); err != nil {
+		if err := v.reread(b, br); err != nil { // first of all: what is written from here on stands behind what the worker has saved
 			return endFatal, err
+		}
+		switch {
+		case r.next == nil: // only the news of its end was lost
+			return v.adopt(ctx, br, &Outcome{Stop: StopDone, Action: r.last, Seq: r.seq, State: r.state()})
+		case isLeak(err):
+			return v.unable(ctx, b, err)
+		case ctx.Err() != nil:
+			return r.interrupted(ctx)
+		case errors.Is(err, errStaysHere):
+			return r.advance(ctx, nil, false)
+		case dispatch > Redispatch:
+			return v.unable(ctx, b, fmt.Errorf("handed over %d times without an end: %w", dispatch, err))
 		}
 	}
 }
 
-// execute calls the executor, which is somebody else's function.
-func execute(ctx context.Context, ex Executor, br *Branch) (out *Outcome, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		err = &PanicError{Where: "the executor", Value: ErrGoexit}
+// execute calls the executor, which is somebody else's function. When ctx has ended it waits for it no longer than
+// Options.Grace.
+func execute(ctx context.Context, ex Executor, br *Branch) (*Outcome, error) {
+	type ended struct {
+		out *Outcome
+		err error
+	}
+	call := func() (e ended) {
 		defer func() {
 			if v := recover(); v != nil {
-				out, err = nil, &PanicError{Where: "the executor", Value: v, Stack: debug.Stack()}
+				e = ended{nil, &PanicError{Where: "the executor", Value: v, Stack: debug.Stack()}}
 			}
 		}()
-		out, err = ex.Execute(ctx, br)
-	}()
-	<-done
-	return out, err
+		e.out, e.err = ex.Execute(ctx, br)
+		return e
+	}
+	waits, grace := ctx, br.b.tree.grace
+	if grace <= 0 {
+		waits = context.WithoutCancel(ctx)
+	}
+	e, how := apart(waits, grace, call)
+	switch how {
+	case vanished:
+		return nil, goexit("the executor")
+	case leaked:
+		r := br.b.run
+		return nil, &LeakError{Path: r.path(), Action: r.next.action.name + " (its executor)", Cause: context.Cause(ctx)}
+	}
+	return e.out, e.err
+}
+
+// isLeak reports whether the executor itself was left behind.
+func isLeak(err error) bool {
+	_, yes := err.(*LeakError) //nolint:errorlint // Not one that it has returned: that is the end of a worker.
+	return yes
 }
 
 // errMisfit marks an outcome that cannot be one of the branch.
@@ -260,10 +330,7 @@ func (v *visit) adopt(ctx context.Context, br *Branch, out *Outcome) (ending, er
 		}
 		return endDone, v.stamp(ctx, b)
 	case StopFailed:
-		if err := v.stamp(ctx, b); err != nil {
-			return endFatal, err
-		}
-		return endFailed, out.Err
+		return v.fell(ctx, b, out)
 	case StopWaiting:
 		if !br.here {
 			if err := v.reread(b, br); err != nil {
@@ -273,12 +340,43 @@ func (v *visit) adopt(ctx context.Context, br *Branch, out *Outcome) (ending, er
 		r.pending, r.status, r.revisit = out.Pending, StatusWaiting, true
 		return endWaiting, nil
 	case StopCancelled:
-		if ctx.Err() != nil {
+		switch {
+		case r.cancelled():
+			return v.calledOff(ctx, br, out)
+		case ctx.Err() != nil:
 			return endCancelled, out.Err
 		}
-		return endFailed, out.Err
+		return v.fell(ctx, b, out)
 	}
 	return endDone, fmt.Errorf("%w: a branch does not stop as %q", errMisfit, out.Stop)
+}
+
+// fell ends a branch that has failed elsewhere.
+func (v *visit) fell(ctx context.Context, b *branch, out *Outcome) (ending, error) {
+	if err := v.stamp(ctx, b); err != nil {
+		return endFatal, err
+	}
+	if out.Err == nil {
+		return endFailed, b.run.wrap(errors.New("the executor does not say why it failed"))
+	}
+	return endFailed, out.Err
+}
+
+// calledOff ends a branch that a message has cancelled while it ran elsewhere, where nobody knows of the message.
+func (v *visit) calledOff(ctx context.Context, br *Branch, out *Outcome) (ending, error) {
+	b, r := br.b, br.b.run
+	if !br.here {
+		if err := v.reread(b, br); err != nil {
+			return endFatal, err
+		}
+	}
+	if r.status != StatusCancelled || out.Err == nil { // it was between two steps
+		return r.interrupted(ctx)
+	}
+	if err := v.stamp(ctx, b); err != nil {
+		return endFatal, err
+	}
+	return endCancelled, out.Err
 }
 
 // stamp commits the join number of a branch whose last record was written elsewhere, or in an earlier process.
@@ -294,7 +392,7 @@ func (v *visit) stamp(ctx context.Context, b *branch) error {
 	case err != nil || cp.Join != 0:
 		return err
 	}
-	cp.Join = v.fan.Joined(b.node)
+	cp.Join, cp.Messages = v.fan.Joined(b.node), append(cp.Messages, b.run.messages...)
 	return l.save(ctx, []Checkpoint{cp})
 }
 
@@ -305,7 +403,7 @@ func (v *visit) unable(ctx context.Context, b *branch, why error) (ending, error
 	if r.next == nil || !r.records() {
 		return endFailed, err
 	}
-	r.cur.node, r.cur.ctx, r.cur.started = r.next, ctx, now()
+	r.cur.node, r.cur.ctx, r.cur.started, r.cur.inputs = r.next, ctx, now(), r.recalled
 	r.count()
 	cp := r.checkpoint(StatusFailed)
 	cp.Error, cp.Join = newFailure(err, r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels), r.join(true)
@@ -325,11 +423,14 @@ func (r *runner) restart(br *Branch) error {
 	return nil
 }
 
-// reread puts the branch where its lost worker has left it.
+// reread puts the branch where its worker has left it.
 func (v *visit) reread(b *branch, br *Branch) error {
 	r := b.run
 	if !r.records() {
 		return r.restart(br)
+	}
+	if err := b.env().ledger.flush(v.ctx); err != nil {
+		return err
 	}
 	rec, err := readRecord(context.WithoutCancel(v.ctx), b.env().ledger.store, b.watched.id)
 	if errors.Is(err, ErrNotFound) {

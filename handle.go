@@ -113,6 +113,9 @@ func (h *Handle) enter(ctx context.Context) {
 	h.ctx, h.end = context.WithCancelCause(ctx)
 	step := h.of.c
 	h.apart = h.of.after(step, func() { h.end(context.Cause(step)) }) // ctx may be one that outlives the step
+	if b := &h.node.B; b.run.has.inbox {
+		b.tree.mail.run(b.watched.id, h.end)
+	}
 }
 
 // runs advances the child on a goroutine of its own. The caller has locked.
@@ -148,6 +151,9 @@ func (h *Handle) host(vanished bool) {
 func (h *Handle) settle(end ending, err error) {
 	n, b := h.of, &h.node.B
 	defer n.live.Done()
+	if end == endCancelled && b.run.cancelled() { // its record says so
+		b.tree.mail.forget(b.watched.id)
+	}
 	if end == endWaiting && h.ctx.Err() != nil {
 		end, err = endCancelled, b.run.wrap(context.Cause(h.ctx))
 	}
@@ -168,6 +174,9 @@ func (h *Handle) settle(end ending, err error) {
 
 // close lets the outcome be read.
 func (h *Handle) close(as phase, end ending, err error) {
+	if b := &h.node.B; b.run.has.inbox {
+		b.tree.mail.end(b.watched.id)
+	}
 	h.phase = as
 	h.outcome = h.node.B.run.outcome(end, err)
 	close(h.done)

@@ -21,6 +21,8 @@ type ledger struct {
 	fence    Fence
 	unwatch  func()
 
+	flushing chan struct{} // has room for one; a lock that is held over the store, which a mutex must not be: see package fan
+
 	mu   sync.Mutex
 	held held
 }
@@ -40,7 +42,7 @@ func (t *tree) ledgerOf(s Store) (*ledger, error) {
 			return l, nil
 		}
 	}
-	l := &ledger{tree: t, given: s, store: s, durable: t.durable}
+	l := &ledger{tree: t, given: s, store: s, durable: t.durable, flushing: make(chan struct{}, 1)}
 	if t.durable == Relaxed {
 		r, ok := s.(Relaxer)
 		if !ok {
@@ -170,23 +172,30 @@ type held struct {
 func (l *ledger) hold(batch []Checkpoint, events []Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.held.at == nil {
-		l.held.at = map[heldID]int{}
+	l.held.add(batch, events)
+}
+
+func (h *held) add(batch []Checkpoint, events []Event) {
+	if h.at == nil {
+		h.at = map[heldID]int{}
 	}
 	for _, cp := range batch {
 		id := heldID{cp.App, cp.Seq, cp.Kind}
-		if i, ok := l.held.at[id]; ok {
-			l.held.batch[i] = cp
+		if i, ok := h.at[id]; ok {
+			h.batch[i] = cp
 			continue
 		}
-		l.held.at[id] = len(l.held.batch)
-		l.held.batch = append(l.held.batch, cp)
+		h.at[id] = len(h.batch)
+		h.batch = append(h.batch, cp)
 	}
-	l.held.events = append(l.held.events, events...)
+	h.events = append(h.events, events...)
 }
 
-// flush saves what OnHalt holds, in one batch. What could not be saved stays for the next call.
+// flush saves what OnHalt holds, in one batch. What could not be saved stays for the next call. One flush waits for another:
+// two batches on their way at once could leave a step running that has ended.
 func (l *ledger) flush(ctx context.Context) error {
+	l.flushing <- struct{}{}
+	defer func() { <-l.flushing }()
 	l.mu.Lock()
 	h := l.held
 	l.held = held{}
@@ -203,8 +212,10 @@ func (l *ledger) flush(ctx context.Context) error {
 	}
 	if err != nil && !errors.Is(err, ErrConflict) {
 		l.mu.Lock()
+		defer l.mu.Unlock()
+		since := l.held
 		l.held = h
-		l.mu.Unlock()
+		l.held.add(since.batch, since.events)
 	}
 	return err
 }

@@ -68,8 +68,9 @@ func (m *mailbox) answered(ref Ref) *answer {
 	return a
 }
 
-// copies returns the answers that nobody has taken, for a worker elsewhere to look for its own.
-func (m *mailbox) copies() []handedAnswer {
+// copies returns the answers that nobody has taken, for a worker elsewhere to look for its own. Inputs that the plan of its
+// branch does not declare are of no use there, and secret ones never cross.
+func (m *mailbox) copies(p *plan) []handedAnswer {
 	if !m.some.Load() {
 		return nil
 	}
@@ -79,6 +80,9 @@ func (m *mailbox) copies() []handedAnswer {
 	for ref, a := range m.answers {
 		h := handedAnswer{ID: a.id, To: ref, Inputs: a.inputs}
 		for _, g := range a.given {
+			if use := p.inputs[g.name]; use == nil || use.secret {
+				continue
+			}
 			if data, err := encodeInput(g); err == nil {
 				h.Inputs = append(h.Inputs, InputRecord{Name: g.name, Value: data, Source: sourceAnswer})
 			}

@@ -114,7 +114,7 @@ func (n *nursery) open() error {
 		return nil
 	}
 	r := n.c.of.runner()
-	v := &visit{run: r, of: r.member, node: n.c.node, seq: n.c.seq, par: spawning, ctx: n.c, restored: true}
+	v := &visit{run: r, of: r.member, node: n.c.node, seq: n.c.seq, par: spawning, depth: r.depth() + 1, ctx: n.c, restored: true}
 	v.id, v.inputs = r.identity(), r.cur.inputs
 	v.given = sources{window: r.sources.window, events: r.sources.events.only(r.cur.given.used), config: r.sources.config}
 	if err := v.equip(); err != nil {

@@ -474,14 +474,19 @@ func (v *visit) cancelLeft(n *fan.Node[branch]) error {
 	if r == nil || r.next == nil { // one that was restored as cancelled is recorded so
 		return nil
 	}
-	cancel := cancelling(newFailure(r.wrap(ErrNotNeeded), r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels))
+	messages, why := r.unwanted()
+	cancel := cancelling(newFailure(r.wrap(why), r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels))
+	own := func(cp *Checkpoint) {
+		cancel(cp)
+		cp.Messages = append(cp.Messages, messages...)
+	}
 	switch {
 	case n.Suspended() && r.cur.node == r.next: // otherwise it waits elsewhere
 		cp := r.checkpoint(StatusCancelled)
-		cancel(&cp)
+		own(&cp)
 		v.mark(r.env().ledger, cp)
 	case r.unfinished():
-		if err := v.cancelLatest(r.env().ledger, r.watched.id, cancel); err != nil {
+		if err := v.cancelLatest(r.env().ledger, r.watched.id, own); err != nil {
 			return err
 		}
 	}
@@ -489,6 +494,19 @@ func (v *visit) cancelLeft(n *fan.Node[branch]) error {
 		return nil
 	}
 	return v.sweep(Ref{App: r.watched.id, Seq: r.seq + 1}, cancel)
+}
+
+// unwanted is why an application does not go on that was left waiting, and the ids of the messages that have asked for that.
+func (r *runner) unwanted() (messages []string, why error) {
+	if !r.tree.mail.some.Load() {
+		return nil, ErrNotNeeded
+	}
+	app := r.identity()
+	if messages = r.tree.mail.cancelled(app); len(messages) == 0 {
+		return nil, ErrNotNeeded
+	}
+	r.tree.mail.forget(app)
+	return messages, ErrCancelled
 }
 
 // cancelLatest notes that the latest step of an application, which is unfinished, is cancelled.

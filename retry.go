@@ -153,7 +153,7 @@ func (r *runner) backoff(ctx context.Context) bool {
 		return true
 	}
 	wait := time.Until(r.retryAt)
-	if b := r.branch; b != nil && b.special != nil && b.special.timeout > 0 {
+	if r.timed() {
 		wait = min(wait, r.left()) // then it fails
 	}
 	timer := time.NewTimer(wait)

@@ -127,8 +127,11 @@ func (r *runner) interrupted(ctx context.Context) (ending, error) {
 	}
 	err := r.wrap(context.Cause(ctx))
 	asked := r.cancelled()
-	if (asked || r.spent > 0 && r.cur.node == r.next) && r.records() {
-		r.cur.node = r.next
+	if tried := r.spent > 0 && r.cur.node == r.next; (asked || tried) && r.records() {
+		r.cur.node, r.cur.inputs = r.next, r.recalled
+		if !tried { // what is there belongs to another step, or another branch
+			r.cur.started = now()
+		}
 		cp := r.checkpoint(StatusCancelled)
 		cp.RetryAt, cp.Error = r.retryAt, newFailure(err, r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels)
 		cp.Join = r.join(asked)

@@ -691,3 +691,46 @@ func TestI7_AChildWaitsForManyBelowIt(t *testing.T) {
 		wantEqual(t, "word", view[leadOut](t, out.State).Word, strings.Repeat("yes:1", 8))
 	})
 }
+
+// I8: Cancel ends a child, whether it runs or waits.
+func TestI8_CancelASpawnedChild(t *testing.T) {
+	for _, waits := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			db := memory()
+			r := leading(nil)
+			r.lead = func(ctx context.Context) (string, error) {
+				chain := burdock.MustGraph("chain", burdock.Chain(idle("one"), r.ask()))
+				window := any(burdock.None{})
+				if !waits {
+					chain = burdock.MustGraph("chain", burdock.Chain(idle("one"), r.say()))
+					window = twigIn{strings.Repeat("x", 3600)}
+				}
+				h := spawnIt(ctx, "child", chain, window)
+				slow := spawnIt(ctx, "slow", r.say(), twigIn{strings.Repeat("y", 120)})
+				_, err := wordOf(slow)
+				_, childErr := h.Wait()
+				if !errors.Is(childErr, burdock.ErrCancelled) {
+					t.Errorf("got %v", childErr)
+				}
+				return "ok", err
+			}
+			go func() {
+				time.Sleep(time.Minute)
+				cp := spawnedRecords(t, db)["child"]
+				if err := burdock.Cancel(t.Context(), db, burdock.Ref{App: cp.App}); err != nil {
+					t.Error(err)
+				}
+			}()
+			began := time.Now()
+			runTo(t, r.open(t, db), burdock.StopDone)
+			if took := time.Since(began); took > 3*time.Minute {
+				t.Errorf("it took %v", took)
+			}
+			cp := spawnedRecords(t, db)["child"]
+			if cp.Status != burdock.StatusCancelled || len(cp.Messages) != 1 {
+				t.Errorf("its record is %s, messages %v", cp.Status, cp.Messages)
+			}
+			wantEqual(t, "messages", messages(t, db), 0)
+		})
+	}
+}

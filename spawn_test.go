@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -660,4 +661,25 @@ func TestR9_GraceAndChildren(t *testing.T) {
 		wantTexts(t, <-late, "the attempt of the action has ended")
 		synctest.Wait()
 	})
+}
+
+// Options.MaxDepth bounds a recursion through Spawn like any other.
+func TestMaxDepthBoundsARecursionOfSpawn(t *testing.T) {
+	var act *burdock.Action
+	var deepest atomic.Int64
+	act = burdock.Func("act", func(ctx context.Context, in number) (number, error) {
+		deepest.Store(max(deepest.Load(), int64(in.N)))
+		if in.N > 20 {
+			return in, nil
+		}
+		h, err := burdock.Spawn(ctx, "deeper", act, number{in.N + 1}, nil)
+		if err != nil {
+			return in, err
+		}
+		_, err = h.Wait()
+		return in, err
+	})
+	_, err := newApp(t, line(act), &burdock.Options{MaxDepth: 5, State: burdock.StateOf(number{})}).Run(t.Context())
+	wantIs(t, err, burdock.ErrTooDeep)
+	wantEqual(t, "deepest", deepest.Load(), 5)
 }

@@ -26,7 +26,7 @@ type result struct {
 func (a *attempt) try(res *result) {
 	*res = result{}
 	if a.run.faulty(a.node) {
-		res.err = a.run.branch.fault()
+		res.err = a.run.fault()
 		return
 	}
 	defer func() {
@@ -139,7 +139,7 @@ func (r *runner) within(ctx context.Context, d time.Duration) (context.Context, 
 // bound returns how long an attempt of the node may take; 0 means for ever.
 func (r *runner) bound(n *planNode) time.Duration {
 	d := n.action.timeout
-	if b := r.branch; b != nil && b.special != nil && b.special.timeout > 0 && !n.fallback {
+	if r.timed() && !n.fallback {
 		if left := max(r.left(), 1); d == 0 || left < d {
 			return left
 		}
@@ -147,12 +147,15 @@ func (r *runner) bound(n *planNode) time.Duration {
 	return d
 }
 
-// left returns what is left of the Timeout of a branch's task.
+// timed reports whether the branch's task has a Timeout.
+func (r *runner) timed() bool { return !r.deadline.IsZero() }
+
+// left returns what is left of it.
 func (r *runner) left() time.Duration { return r.deadline.Sub(r.active()) }
 
 // faulty reports whether the node must not run, as the branch cannot go on. The Fallback runs in any case.
 func (r *runner) faulty(n *planNode) bool {
-	return r.doubtful && !n.fallback && r.branch.fault() != nil
+	return (r.doubtful || r.timed()) && !n.fallback && r.fault() != nil
 }
 
 // count begins another attempt of the next step.
@@ -213,8 +216,8 @@ func (r *runner) ended(res *result) Status {
 			res.err = fmt.Errorf("%w: %w", cause, res.err)
 		}
 		return StatusCancelled
-	case timeout && r.branch.overdue():
-		res.err = fmt.Errorf("%w: %w", r.branch.fault(), res.err)
+	case timeout && r.overdue():
+		res.err = fmt.Errorf("%w: %w", r.fault(), res.err)
 	case timeout:
 		res.err = fmt.Errorf("%w (%v): %w", ErrTimeout, att.node.action.timeout, res.err)
 	}
@@ -232,7 +235,7 @@ func (r *runner) handler(failed error) (to *planNode, label string, err error) {
 		return nil, "", err
 	}
 	r.cur.matching = failed
-	faulty := r.branch.fault()
+	faulty := r.fault()
 	defer func() {
 		if v := recover(); v != nil {
 			p := &PanicError{Where: "a matcher", Value: v, Stack: debug.Stack()}

@@ -29,6 +29,7 @@ type tree struct {
 	nurseries nurseries
 	top       *runner      // of the application itself, while a call runs
 	dropped   atomic.Int64 // events that the tracker refused
+	exits     atomic.Bool  // a tracker has called runtime.Goexit
 
 	stopped atomic.Bool // fatal is set: asked after every step, so not under a lock that all branches share
 

@@ -73,6 +73,7 @@ type guest struct {
 	Index       int64
 	Fingerprint string
 	At          []turn
+	Timeout     time.Duration // of its task; zero without one
 }
 
 // anyText is a text that may be no UTF-8, which JSON cannot hold: it crosses as bytes.
@@ -155,18 +156,21 @@ func (b *Branch) Encode() ([]byte, error) {
 		MaxDepth: r.tree.maxDepth, Resume: b.resume, Durable: r.durable(),
 		Guest: guest{
 			App: r.identity(), Path: r.path(), Parent: Ref{App: r.visit.of.identity(), Seq: r.visit.seq}, Task: b.b.plan.name,
-			Key: anyText(b.b.key()), Index: b.b.node.Index, At: r.turns(),
+			Key: anyText(b.b.key()), Index: b.b.node.Index,
 		},
 	}
+	var err error
+	if h.Guest.At, err = r.turns(); err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Guest.Path, err)
+	}
 	h.Graph, h.Hash = b.Graph()
-	h.Answers = r.tree.mail.copies()
+	h.Answers = r.tree.mail.copies(r.plan)
 	if w := r.watched; w != nil {
 		h.Guest.Fingerprint, h.Events = w.print, w.events.Load()
 	}
-	if s := b.b.special; s != nil && s.timeout > 0 {
-		h.Deadline = r.deadline
+	if r.timed() {
+		h.Guest.Timeout, h.Deadline = b.b.special.timeout, now().Add(r.left())
 	}
-	var err error
 	if h.State, err = encodeState(r.sch, r.vals); err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Guest.Path, err)
 	}
@@ -190,14 +194,18 @@ func (b *Branch) Encode() ([]byte, error) {
 }
 
 // turns lead from the root's graph to the one that the application runs.
-func (m *member) turns() []turn {
+func (m *member) turns() ([]turn, error) {
 	if m.branch == nil {
 		if g := m.tree.guest; g != nil {
-			return slices.Clone(g.At)
+			return slices.Clone(g.At), nil
 		}
-		return nil
+		return nil, nil
 	}
-	return append(m.visit.of.turns(), turn{m.visit.node.action.name, m.branch.plan.name})
+	if m.visit.par == spawning {
+		return nil, errStaysHere
+	}
+	all, err := m.visit.of.turns()
+	return append(all, turn{m.visit.node.action.name, m.branch.plan.name}), err
 }
 
 // encodeState writes every value of a state.
@@ -233,12 +241,8 @@ func (w *Worker) Run(ctx context.Context, data []byte, c Cascade) ([]byte, error
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if !h.Deadline.IsZero() {
-		var stop context.CancelFunc
-		ctx, stop = context.WithDeadlineCause(ctx, h.Deadline, ErrTimeout)
-		defer stop()
-	}
 	r.tree.begin(cancel)
+	r.tree.top = r
 	r.tree.mail.reset()
 	for _, a := range h.Answers {
 		r.tree.mail.put(a.To, &answer{id: a.ID, inputs: a.Inputs})
@@ -247,9 +251,6 @@ func (w *Worker) Run(ctx context.Context, data []byte, c Cascade) ([]byte, error
 	r.release()
 	if err := errors.Join(r.tree.flush(ctx), r.tree.failed()); err != nil {
 		return nil, err
-	}
-	if end == endCancelled && errors.Is(context.Cause(ctx), ErrTimeout) {
-		end = endFailed
 	}
 	return r.handBack(end, err, h.Answers)
 }
@@ -274,6 +275,7 @@ func (w *Worker) runner(ctx context.Context, h *handover, c Cascade) (*runner, e
 		t.env.ledger.durable = h.Durable
 	}
 	r := &runner{course: course{member: &member{tree: t, watched: &watched{print: h.Guest.Fingerprint}}, has: t.env, plan: b.plan, next: b.plan.start}}
+	r.deadline = h.Deadline
 	if r.listens() && h.Events > 0 {
 		r.opened = true
 		r.watched.events.Store(h.Events)
@@ -427,8 +429,12 @@ func (b *Branch) Decode(data []byte) (*Outcome, error) {
 	rec.last.Path = b.Path()
 	var err error
 	out.State.sch, out.State.vals, err = rec.state(r.sch)
-	r.tree.mail.used(h.Used)
+	if len(h.Used) > 0 {
+		r.tree.mail.used(h.Used)
+		r.answeredBelow()
+	}
 	if r.watched != nil {
+		r.opened = r.opened && r.watched.events.Load() == h.Events // the worker's first attempt has what was told before it
 		r.watched.events.Store(h.Events)
 	}
 	r.attempt = h.Attempt
