@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/burdock-go/burdock"
-	"github.com/burdock-go/burdock/store/memstore"
+	"github.com/burdock-go/burdock/store/sqlitestore"
 )
 
 // The deliberately broken stores. Each breaks one promise of a Store; the harness has to notice.
@@ -30,7 +30,7 @@ const (
 var BrokenStores = []string{EarlyAck, NoFence, ByKey, DropDelta, DropJoin, DropReply, KeepReply, TakeTwo}
 
 // breakStore wraps the store in the named broken one; "" leaves it whole.
-func breakStore(ctx context.Context, name string, s Store, p *Plan, process int) (Store, error) {
+func breakStore(ctx context.Context, name string, s Store, p *Plan, c *Child) (Store, error) {
 	switch name {
 	case "":
 		return s, nil
@@ -39,7 +39,7 @@ func breakStore(ctx context.Context, name string, s Store, p *Plan, process int)
 	case NoFence:
 		return &noFence{s}, nil
 	case ByKey:
-		ids, err := branchIDs(ctx, p, process)
+		ids, err := branchIDs(ctx, p, c)
 		return &byKey{s, ids}, err
 	case DropReply:
 		return &dropReply{Store: s}, nil
@@ -227,14 +227,19 @@ func (s *byKey) List(ctx context.Context, q burdock.Query) iter.Seq2[burdock.Che
 	}
 }
 
-// branchIDs runs the plan in memory, as it is in this process, and learns the id of each branch.
-func branchIDs(ctx context.Context, p *Plan, process int) (map[branchKey]string, error) {
-	t, s := &idTracker{ids: map[branchKey]string{}}, memstore.New()
-	g, err := p.Graph(&Bystander{Number: process})
+// branchIDs runs the plan over a database of its own, as it is in this process, and learns the id of each branch.
+func branchIDs(ctx context.Context, p *Plan, c *Child) (_ map[branchKey]string, err error) {
+	s, err := sqlitestore.Open(ctx, fmt.Sprintf("%s/ids%d.db", c.Dir, c.Process), nil)
 	if err != nil {
 		return nil, err
 	}
-	o := p.Options(s, process)
+	defer func() { err = errors.Join(err, s.Close()) }()
+	t := &idTracker{ids: map[branchKey]string{}}
+	g, err := p.Graph(&Bystander{Number: c.Process})
+	if err != nil {
+		return nil, err
+	}
+	o := p.Options(s, c.Process)
 	o.Cascade.Tracker = t
 	app, err := burdock.New(ctx, g, o)
 	if err != nil {

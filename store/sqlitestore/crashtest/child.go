@@ -117,7 +117,7 @@ func (c *Child) run(ctx context.Context, strikes func()) (_ string, err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close(), j.close()) }()
 	p := NewPlan(c.Seed)
-	store, err := breakStore(ctx, c.Broken, db, p, c.Process)
+	store, err := breakStore(ctx, c.Broken, db, p, c)
 	if err != nil {
 		return "", err
 	}
