@@ -204,20 +204,16 @@ func (m *member) save(ctx context.Context, batch []Checkpoint, events ...Event) 
 
 // branchesOf returns the environment of the branches of a parallel action, where those of the application around it are
 // base.
-func (t *tree) branchesOf(base *env, of *planNode, root bool) (*env, error) {
-	e := base
-	for _, o := range []struct {
-		what string
-		c    *Cascade
-	}{
-		{"Options.Branches", t.branchesAt(root)},
-		{fmt.Sprintf("Options.At[%q]", of.action.name), t.at[of.action.name]},
-		{fmt.Sprintf("MapOptions.Branches of action %q", of.action.name), of.action.spec.cascade()},
-	} {
-		var err error
-		if e, err = t.overridden(e, o.c, false); err != nil {
-			return nil, fmt.Errorf("%s: %w", o.what, err)
-		}
+func (t *tree) branchesOf(base *env, of *planNode, root bool) (e *env, err error) {
+	name := of.action.name
+	if e, err = t.overridden(base, t.branchesAt(root), false); err != nil {
+		return nil, fmt.Errorf("Options.Branches: %w", err)
+	}
+	if e, err = t.overridden(e, t.at[name], false); err != nil {
+		return nil, fmt.Errorf("Options.At[%q]: %w", name, err)
+	}
+	if e, err = t.overridden(e, of.action.spec.cascade(), false); err != nil {
+		return nil, fmt.Errorf("MapOptions.Branches of action %q: %w", name, err)
 	}
 	return e, nil
 }

@@ -46,16 +46,23 @@ const mailInterval = 500 * time.Millisecond
 func (m *mailbox) reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.seen, m.answers, m.cancels = map[string]bool{}, map[Ref]*answer{}, map[string][]string{}
-	m.suspended, m.running = map[string]func(){}, map[string]func(error){}
+	m.seen, m.answers, m.cancels, m.suspended, m.running = nil, nil, nil, nil, nil
 	m.some.Store(false)
+}
+
+// noteIn writes to a map that most calls never need.
+func noteIn[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[key] = value
 }
 
 // put adds the answer that InputFor gives.
 func (m *mailbox) put(ref Ref, a *answer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.answers[ref] = a
+	noteIn(&m.answers, ref, a)
 	m.some.Store(true)
 }
 
@@ -131,7 +138,7 @@ func (m *mailbox) suspend(app string, pending []Pending, again func()) {
 		concerned = concerned || m.answers[p.Ref] != nil
 	}
 	if !concerned {
-		m.suspended[app] = again
+		noteIn(&m.suspended, app, again)
 	}
 	m.mu.Unlock()
 	if concerned {
@@ -143,7 +150,7 @@ func (m *mailbox) suspend(app string, pending []Pending, again func()) {
 func (m *mailbox) run(app string, cancel func(error)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.running[app] = cancel
+	noteIn(&m.running, app, cancel)
 	if _, yes := m.cancels[app]; yes {
 		cancel(ErrCancelled)
 	}
@@ -175,13 +182,13 @@ func (m *mailbox) add(msg Message) {
 	if m.seen[msg.ID] {
 		return
 	}
-	m.seen[msg.ID] = true
+	noteIn(&m.seen, msg.ID, true)
 	m.some.Store(true) // before anybody is cancelled, who asks for it
 	switch msg.Kind {
 	case MessageAnswer:
-		m.answers[msg.To] = &answer{id: msg.ID, inputs: msg.Inputs}
+		noteIn(&m.answers, msg.To, &answer{id: msg.ID, inputs: msg.Inputs})
 	case MessageCancel:
-		m.cancels[msg.To.App] = append(m.cancels[msg.To.App], msg.ID)
+		noteIn(&m.cancels, msg.To.App, append(m.cancels[msg.To.App], msg.ID))
 		if cancel := m.running[msg.To.App]; cancel != nil {
 			cancel(ErrCancelled)
 		}
@@ -217,10 +224,13 @@ func (m *mailbox) unused() []string {
 
 // inboxes returns the ledgers whose stores take messages.
 func (t *tree) inboxes() []*ledger {
-	return slices.DeleteFunc(slices.Clone(t.allLedgers()), func(l *ledger) bool {
-		_, ok := l.store.(Inbox)
-		return !ok
-	})
+	var all []*ledger
+	for _, l := range t.allLedgers() {
+		if _, ok := l.store.(Inbox); ok {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 // fetch takes the messages that have come, and runs again what waits for them. All are read before one is taken: a
