@@ -97,3 +97,26 @@ func TestP5_AfterAFailedCommitItsRecordsAreWrittenAgain(t *testing.T) {
 		t.Errorf("what was acknowledged is not what is there:\n%s", diff)
 	}
 }
+
+func TestP5_ApplicationsThatAreKnownAfterAllAreWrittenWithTheRestOfTheirBatch(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	one, two := open(t, path, nil), open(t, path, nil)
+	fence, ref := burdock.Fence{Root: "r", Epoch: 1}, memstore.New()
+	saves := []struct {
+		s *sqlitestore.Store
+		n int64
+	}{{one, 3}, {two, 20}, {one, 40}}
+	for _, save := range saves { // each begins branches again that another store has begun
+		for _, s := range []burdock.Store{save.s, ref} {
+			if err := s.Save(t.Context(), fence, mixed(save.n, burdock.StatusCompleted)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if diff := cmp.Diff(all(t, ref), all(t, two)); diff != "" {
+		t.Errorf("memstore and sqlitestore differ:\n%s", diff)
+	}
+	if err := one.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
