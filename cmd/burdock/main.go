@@ -158,22 +158,28 @@ func (p *program) fail(err error) int {
 	return exitFailed
 }
 
-// looking are the commands of hints that look into the database.
-var looking = regexp.MustCompile(`\bburdock (ls|show|answer|export)\b`)
+// looking are the commands of hints that look into the database, but not the "burdock export has written" of other ones.
+var looking = regexp.MustCompile(`\bburdock (ls|show|answer|export)\b( has written)?`)
 
 // located names the database in the commands of a hint if the command line did, so that they look into the same one.
 func (p *program) located(hint string) string {
+	file := ""
 	for i, a := range p.args {
-		file, ok := strings.CutPrefix(a, "--db=")
-		if a == "--db" && i+1 < len(p.args) {
-			file, ok = p.args[i+1], true
-		}
-		if ok && file != "" {
-			named := strings.ReplaceAll("burdock --db "+quoted(file), "$", "$$")
-			return looking.ReplaceAllString(hint, named+" $1")
+		if value, ok := strings.CutPrefix(a, "--db="); ok {
+			file = value
+		} else if a == "--db" && i+1 < len(p.args) {
+			file = p.args[i+1]
 		}
 	}
-	return hint
+	if file == "" {
+		return hint
+	}
+	return looking.ReplaceAllStringFunc(hint, func(command string) string {
+		if strings.HasSuffix(command, " has written") {
+			return command
+		}
+		return "burdock --db " + quoted(file) + strings.TrimPrefix(command, "burdock")
+	})
 }
 
 func (p *program) say(what, hint string) {
