@@ -18,7 +18,8 @@ import (
 type None struct{}
 
 // An Action is one thing an application does: a function with a name, whose windows say what it reads and writes. It is
-// immutable; its methods return changed copies. Func, Stream, Raw, Subgraph, MapStates and MapActions make actions.
+// immutable; its methods return changed copies. Func, Stream, Raw, Subgraph, MapStates, MapActions, MapActionsAndStates
+// and MapTasks make actions.
 //
 // What is wrong with an action is reported by NewGraph, together with everything else that is wrong with the graph.
 type Action struct {

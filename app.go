@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 )
 
-// An App is one application of a graph: its state and where it stands. New, Resume and Open make one; none of them
+// An App is one application of a graph: its state and where it stands. New, Resume, Open and Fork make one; none of them
 // writes anything. It serves one Run, Steps or Events at a time; its other methods may be called at any time.
 type App struct {
 	graph *Graph
@@ -81,7 +81,8 @@ func Resume(ctx context.Context, g *Graph, opts *Options) (*App, error) {
 	return a, nil
 }
 
-// Open resumes the application if the store has it, and otherwise makes it.
+// Open resumes the application if the store has it, and otherwise makes it; Options.State is what it then begins with. It
+// fails as Resume and New do, but neither with ErrNotFound nor with ErrExists.
 func Open(ctx context.Context, g *Graph, opts *Options) (*App, error) {
 	if opts == nil || opts.Cascade.Store == nil {
 		return newApp(g, opts, true)

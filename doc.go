@@ -28,7 +28,7 @@
 //
 //	var graph = burdock.MustGraph("chat", burdock.Node(askModel, short.Then(expand)), burdock.Node(expand))
 //
-// An application is a graph with a state and an id. New, Resume and Open make one, Run, Steps and Events advance it:
+// An application is a graph with a state and an id. New, Resume, Open and Fork make one, Run, Steps and Events advance it:
 //
 //	app, err := burdock.Open(ctx, graph, &burdock.Options{ID: "talk-7", Cascade: burdock.Cascade{Store: db, Tracker: db}})
 //	out, err := app.Run(ctx, burdock.Given(turn{Model: "small"}))
@@ -51,8 +51,8 @@
 // # Many at once
 //
 // MapStates runs one action or graph over many windows, MapActions many actions over one, MapActionsAndStates each of
-// many over each of many, and MapTasks what each task says. All call reduce with the results while they arrive. A branch is an application: it has its own id, steps, checkpoints and events, and it
-// begins with exactly the window it was given.
+// many over each of many, and MapTasks what each task says. All call reduce with the results while they arrive. A branch
+// is an application: it has its own id, steps, checkpoints and events, and it begins with exactly the window it was given.
 //
 //	            ┌─▶ branch ─┐
 //	states ─────┼─▶ branch ─┼────▶ results ────▶ reduce
@@ -139,7 +139,8 @@
 // # Where things are
 //
 // Package record has the stored form of checkpoints and events. Stores are in store/memstore, store/sqlitestore and
-// store/pgstore, and store/storetest checks a new one; trackers are in track/slogtrack and track/progress. Package
-// burdocktest is for tests of actions and graphs. The command burdock lists and shows what is stored. What each part of the
-// Python framework Burr is here says docs/from_burr.md.
+// store/pgstore, trackers in track/slogtrack and track/progress, and the two stores on disk have trackers of their own.
+// Packages store/storetest, track/tracktest and exec/exectest check new stores, trackers and executors. Package
+// burdocktest is for tests of actions and graphs. The command burdock lists, shows, answers, cancels, forks, prunes and
+// exports what is stored. The file docs/from_burr.md says what each part of the Python framework Burr is here.
 package burdock

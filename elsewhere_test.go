@@ -447,6 +447,22 @@ func TestP7_EarlySavesKeepTheirOrder(t *testing.T) {
 	}
 }
 
+// E3: a worker says which version it was given, and which it reads.
+func TestE3_AHandOverOfAnotherVersionIsRefused(t *testing.T) {
+	w, err := burdock.NewWorker(nil, burdock.MustGraph("g", burdock.Node(idle("first"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for data, want := range map[string]string{
+		`{"version":7}`: "a hand-over of version 7; this worker reads version 1",
+		"no JSON":       "no hand-over: invalid character",
+	} {
+		if _, err := w.Run(t.Context(), []byte(data), burdock.Cascade{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", data, err, want)
+		}
+	}
+}
+
 // E3, I3: a secret input of InputFor does not cross; the others do.
 func TestE3_SecretsOfInputForDoNotCross(t *testing.T) {
 	type in struct {

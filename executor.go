@@ -29,7 +29,7 @@ type local struct{}
 
 func (local) Execute(ctx context.Context, b *Branch) (*Outcome, error) { return b.Run(ctx) }
 
-// Redispatch is how often a branch is handed over again whose worker was lost.
+// Redispatch is how often at most a branch is handed over again when its worker was lost.
 const Redispatch = 3
 
 // ErrUnknownGraph means that a worker does not have the graph of a branch, or has another form of it. The branch is handed
@@ -64,10 +64,10 @@ func (b *Branch) ID() string { return b.b.identity() }
 // Path returns its readable place.
 func (b *Branch) Path() string { return b.b.path() }
 
-// Task returns the name of the action or graph that it runs, and Key which of the visit's branches it is.
+// Task returns the name of the action or graph that the branch runs.
 func (b *Branch) Task() string { return b.b.plan.name }
 
-// Key returns the branch's key.
+// Key returns the branch's key, which tells it from the others of its visit.
 func (b *Branch) Key() string { return b.b.key() }
 
 // Graph returns name and hash of the root's graph, which a worker must have.

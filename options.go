@@ -48,7 +48,8 @@ type Options struct {
 	// same application until the first save, so it should have no side effects. Its error ends the call that opened the
 	// application. Defaults to none.
 	Migrate func(ctx context.Context, m *Migration) error
-	// Logger is told of events that the tracker refused. Defaults to slog.Default().
+	// Logger is told of what is no error of a run: events that the tracker refused, a Cache that failed, messages that
+	// could not be read or do not fit, a function left behind after reduce had returned. Defaults to slog.Default().
 	Logger *slog.Logger
 }
 
@@ -75,7 +76,7 @@ func (o *Options) check() error {
 	return errors.Join(errs...)
 }
 
-// A RunOption is an option of Run, Steps or Events: Given, Input, HaltBefore, HaltAfter.
+// A RunOption is an option of Run, Steps or Events: Given, Input, InputFor, HaltBefore, HaltAfter.
 type RunOption interface {
 	applyRun(o *runOptions)
 }

@@ -9,15 +9,15 @@ import (
 // A Stop says why a run came back.
 type Stop string
 
-// The reasons for which a run stops. The last two are an executor's report of a branch.
+// The reasons for which a run stops. With the last two there is an error, which Outcome.Err has too.
 const (
 	StopDone         Stop = "done"          // no route matched after the last action
 	StopHaltedBefore Stop = "halted_before" // HaltBefore named the next action
 	StopHaltedAfter  Stop = "halted_after"  // HaltAfter named the last action
 	StopWaiting      Stop = "waiting"       // a required input has no source; see Outcome.Pending
 	StopPaused       Stop = "paused"        // the loop over Steps or Events was left
-	StopFailed       Stop = "failed"
-	StopCancelled    Stop = "cancelled"
+	StopFailed       Stop = "failed"        // a step failed, and no route took its error
+	StopCancelled    Stop = "cancelled"     // ctx ended, Cancel was called, the store failed, or somebody else has taken over
 )
 
 // An Outcome says how a run came back.

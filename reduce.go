@@ -2,7 +2,7 @@ package burdock
 
 import "context"
 
-// First is a reduce for MapStates and MapActions: the first branch that completes wins, and the others are cancelled.
+// First is a reduce for parallel actions: the first branch that completes wins, and the others are cancelled.
 // With Failures: Collect a failed branch does not end the race. It fails if no branch completes.
 //
 //	burdock.MapActions("ask", models, nil, burdock.First[answer, question, question], opts)

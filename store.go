@@ -54,7 +54,7 @@ type Query struct {
 	// App selects the checkpoints of one application by sequence number, a snapshot after its step.
 	App string
 	// Parent selects the checkpoints of all branches that one parallel step started, all of one branch together and
-	// by sequence number; the branches by index, or by OrderJoin.
+	// by sequence number; the branches by index, or with Join by join number.
 	Parent Ref
 	// Root selects the checkpoints of a root and all its descendants: those of one application together and by
 	// sequence number, a parent before its branches.

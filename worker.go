@@ -32,7 +32,8 @@ type WorkerOptions struct {
 	MaxConcurrency int
 	// Grace is Options.Grace. Defaults to zero.
 	Grace time.Duration
-	// Logger is told of events that the tracker refused. Defaults to slog.Default().
+	// Logger is told of what is no error of a run: events that the tracker refused, a Cache that failed, messages that
+	// could not be read or do not fit, a function left behind after reduce had returned. Defaults to slog.Default().
 	Logger *slog.Logger
 }
 
@@ -229,11 +230,15 @@ func encodeState(sch *schema, vals []slot) (Delta, error) {
 // what the branch itself fans out to are the worker's own.
 //
 // Run fails with ErrUnknownGraph if the worker does not have the graph in the same form, with ErrConflict if the branch was
-// handed to another worker meanwhile, and if handover is none. A failure of the branch is part of the outcome.
+// handed to another worker meanwhile, and if data is not what Encode of this version wrote. A failure of the branch is
+// part of the outcome.
 func (w *Worker) Run(ctx context.Context, data []byte, c Cascade) ([]byte, error) {
 	var h handover
-	if err := json.Unmarshal(data, &h); err != nil || h.Version != handoverVersion {
-		return nil, fmt.Errorf("burdock: Worker.Run: no hand-over of version %d: %w", handoverVersion, errors.Join(err))
+	if err := json.Unmarshal(data, &h); err != nil {
+		return nil, fmt.Errorf("burdock: Worker.Run: no hand-over: %w", err)
+	}
+	if h.Version != handoverVersion {
+		return nil, fmt.Errorf("burdock: Worker.Run: a hand-over of version %d; this worker reads version %d", h.Version, handoverVersion)
 	}
 	r, err := w.runner(ctx, &h, c)
 	if err != nil {

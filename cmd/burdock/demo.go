@@ -140,8 +140,14 @@ func (p *program) stopped(ctx context.Context, store burdock.Store, begun *begun
 	switch {
 	case !saved && ctx.Err() != nil:
 		return &problem{fmt.Sprintf("stopped before anything was saved: %v", context.Cause(ctx)), ""}
-	case !saved || last.Done():
+	case !saved:
 		return err
+	case last.Done(): // what is left to do is the report
+		what, hint := explain(err)
+		if hint == "" {
+			hint = "the review is complete: burdock show " + quoted(id) + " --state tells what it has found; the same command reviews again"
+		}
+		return &problem{what, hint}
 	case ctx.Err() != nil:
 		return &problem{fmt.Sprintf("%s was stopped: %v", id, context.Cause(ctx)), "go on with it: " + p.again()}
 	}

@@ -24,6 +24,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -125,6 +126,9 @@ func (p *program) misused(err error) int {
 	return exitUsage
 }
 
+// negative is what the parser says of a value that begins with a dash.
+var negative = regexp.MustCompile(`^(--[a-z]+): expected \w+ value but got "([^"]*)" \(\w+ flag\); perhaps try `)
+
 // clearer says some errors of the parser in the words of its user.
 func clearer(text string) string {
 	if text == `expected "<id>"` {
@@ -132,6 +136,12 @@ func clearer(text string) string {
 	}
 	if text == `expected "<file>"` {
 		return "name the file of an export, or - for standard input"
+	}
+	if strings.HasPrefix(text, `expected one of "demo"`) {
+		return "name a command, such as ls"
+	}
+	if m := negative.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("%s: %s looks like a flag; write %[1]s=%[2]s", m[1], m[2])
 	}
 	for _, missing := range []string{`: expected string value but got "EOL" (<EOL>)`, `: missing value, expecting "<arg>"`} {
 		if flag, ok := strings.CutSuffix(text, missing); ok {
@@ -144,8 +154,32 @@ func clearer(text string) string {
 // fail tells what went wrong, and the way out.
 func (p *program) fail(err error) int {
 	what, hint := explain(err)
-	p.say("burdock: "+what, hint)
+	p.say("burdock: "+what, p.located(hint))
 	return exitFailed
+}
+
+// looking are the commands of hints that look into the database, but not the "burdock export has written" of other ones.
+var looking = regexp.MustCompile(`\bburdock (ls|show|answer|export)\b( has written)?`)
+
+// located names the database in the commands of a hint if the command line did, so that they look into the same one.
+func (p *program) located(hint string) string {
+	file := ""
+	for i, a := range p.args {
+		if value, ok := strings.CutPrefix(a, "--db="); ok {
+			file = value
+		} else if a == "--db" && i+1 < len(p.args) {
+			file = p.args[i+1]
+		}
+	}
+	if file == "" {
+		return hint
+	}
+	return looking.ReplaceAllStringFunc(hint, func(command string) string {
+		if strings.HasSuffix(command, " has written") {
+			return command
+		}
+		return "burdock --db " + quoted(file) + strings.TrimPrefix(command, "burdock")
+	})
 }
 
 func (p *program) say(what, hint string) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/burdock-go/burdock"
 	"github.com/burdock-go/burdock/cmd/burdock/internal/inspect"
+	"github.com/burdock-go/burdock/cmd/burdock/internal/term"
 	"github.com/burdock-go/burdock/store/sqlitestore"
 )
 
@@ -77,9 +78,22 @@ func find(ctx context.Context, src inspect.Source, name string) (burdock.Checkpo
 		return c, &problem{many.Error(), hint}
 	}
 	if errors.Is(err, burdock.ErrNotFound) {
-		return c, &problem{"there is no application " + name + " in the database", "burdock ls lists them"}
+		if name == "" {
+			return c, &problem{"there is no application without an id", "name one, by its id or the beginning of it; burdock ls lists them"}
+		}
+		return c, &problem{"there is no application " + term.Escape(shortened(name)) + " in the database", "burdock ls lists them"}
 	}
 	return c, err
+}
+
+// longest is how much of a name that stands for nothing is shown. The path of a branch may be long.
+const longest = 1000
+
+func shortened(name string) string {
+	if len(name) <= longest {
+		return name
+	}
+	return fmt.Sprintf("%s... (%d bytes)", name[:longest], len(name))
 }
 
 // json prints everything.

@@ -23,10 +23,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	switch err := run(ctx, os.Args[1:], os.Stdout); {
-	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case err != nil:
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "approval:", err)
 		os.Exit(1)
 	}
@@ -36,7 +33,7 @@ func main() {
 const app = "expenses"
 
 func run(ctx context.Context, args []string, w io.Writer) (err error) {
-	flags := flag.NewFlagSet("approval", flag.ContinueOnError)
+	flags := flag.NewFlagSet("approval", flag.ExitOnError)
 	file := flags.String("db", "", "a SQLite `file` in which the reviews are saved, and go on; payments are written beside it")
 	wait := flags.Bool("wait", false, "stop when reports wait for a person, instead of playing the person too")
 	pace := flags.Duration("pace", 20*time.Millisecond, "how long a check and a payment take")

@@ -43,6 +43,9 @@ func load(dir string) (*index, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
 	if len(files) == 0 {
 		return nil, fmt.Errorf("%s has no Markdown files", dir)
 	}

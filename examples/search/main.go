@@ -28,6 +28,9 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if *most < 1 {
+		return errors.New("-n is positive")
+	}
 	text := strings.Join(flags.Args(), " ")
 	if text == "" {
 		return errors.New(`say what to search for, such as "when is a step run again"`)

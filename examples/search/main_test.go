@@ -124,6 +124,8 @@ func TestWhatCannotBeSearchedIsSaid(t *testing.T) {
 	}{
 		{nil, "say what to search for"},
 		{[]string{"-docs", t.TempDir(), "x"}, "no Markdown files"},
+		{[]string{"-docs", filepath.Join(t.TempDir(), "none"), "x"}, "none"},
+		{[]string{"-n", "-3", "x"}, "-n is positive"},
 	} {
 		if err := run(t.Context(), test.args, nil); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v: got %v, want %q", test.args, err, test.want)

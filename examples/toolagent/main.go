@@ -27,17 +27,14 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	switch err := run(ctx, os.Args[1:], os.Stdout); {
-	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case err != nil:
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "toolagent:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, args []string, w io.Writer) (err error) {
-	flags := flag.NewFlagSet("toolagent [question]", flag.ContinueOnError)
+	flags := flag.NewFlagSet("toolagent [question]", flag.ExitOnError)
 	name := flags.String("model", "", "a `name` that the endpoint knows; without it a script plays the model, offline")
 	url := flags.String("base-url", "", "the endpoint's `URL`; OpenAI's, or that of OPENAI_BASE_URL, unless given")
 	stream := flags.Bool("stream", true, "have the endpoint send its answers token by token")
