@@ -463,6 +463,22 @@ func TestE3_AHandOverOfAnotherVersionIsRefused(t *testing.T) {
 	}
 }
 
+// E3: what a worker of another version sends back is refused too, and says so.
+func TestE3_AnOutcomeOfAnotherVersionIsRefused(t *testing.T) {
+	say := burdock.Func("say", func(_ context.Context, in twigIn) (twigOut, error) { return twigOut{in.Name}, nil })
+	for data, want := range map[string]string{
+		`{"version":7}`: "an outcome of version 7; this process reads version 1",
+		"no JSON":       "no outcome: invalid character",
+	} {
+		o := stored(newStore(), nil)
+		o.Cascade.Executor = executorFunc(func(_ context.Context, b *burdock.Branch) (*burdock.Outcome, error) {
+			return b.Decode([]byte(data))
+		})
+		_, err := newApp(t, line(mapOver("fan", say, nil, twigKey{"a"})), o).Run(t.Context())
+		wantTexts(t, err, want)
+	}
+}
+
 // E3, I3: a secret input of InputFor does not cross; the others do.
 func TestE3_SecretsOfInputForDoNotCross(t *testing.T) {
 	type in struct {

@@ -418,8 +418,11 @@ func (r *runner) handBack(end ending, err error, answers []handedAnswer) ([]byte
 // the branch does not have or may not write. The State of a Pending does not cross.
 func (b *Branch) Decode(data []byte) (*Outcome, error) {
 	var h handback
-	if err := json.Unmarshal(data, &h); err != nil || h.Version != handoverVersion {
-		return nil, fmt.Errorf("burdock: Branch.Decode: no outcome of version %d: %w", handoverVersion, errors.Join(err))
+	if err := json.Unmarshal(data, &h); err != nil {
+		return nil, fmt.Errorf("burdock: Branch.Decode: no outcome: %w", err)
+	}
+	if h.Version != handoverVersion {
+		return nil, fmt.Errorf("burdock: Branch.Decode: an outcome of version %d; this process reads version %d", h.Version, handoverVersion)
 	}
 	r := b.b.run
 	out := &Outcome{Stop: h.Stop, Action: h.Action, Seq: h.Seq}
