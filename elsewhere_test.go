@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -94,13 +95,83 @@ func TestR7_EventsOfBranchesElsewhere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, fmt.Sprintf("%s %s %d.%d.%d", e.Path, e.Kind, e.Seq, e.Attempt, e.N))
+			got = append(got, fmt.Sprintf("%s %s %d.%d.%d of %s below %v: %s %s %d",
+				e.Path, e.Kind, e.Seq, e.Attempt, e.N, e.App, e.Parent, e.Task, e.Key, e.Index))
 		}
 		if s := strings.Join(got, "\n"); !away {
 			want = s
 		} else if s != want {
 			t.Errorf("got\n%s\nwant\n%s", s, want)
 		}
+	}
+}
+
+// A mortalWorker is an executor whose first worker of each branch dies: from a given save on nobody hears of it.
+type mortalWorker struct {
+	*exectest.Encoder
+	worker *burdock.Worker
+	mu     sync.Mutex
+	died   map[string]bool
+}
+
+func (m *mortalWorker) Execute(ctx context.Context, b *burdock.Branch) (*burdock.Outcome, error) {
+	m.mu.Lock()
+	again := m.died[b.ID()]
+	m.died[b.ID()] = true
+	m.mu.Unlock()
+	if again {
+		return m.Encoder.Execute(ctx, b)
+	}
+	there, err := b.Encode()
+	if err != nil {
+		return nil, err
+	}
+	_, err = m.worker.Run(ctx, there, burdock.Cascade{Store: frail(b.Store(), 1), Tracker: b.Tracker()})
+	return nil, fmt.Errorf("the worker is lost: %w", err)
+}
+
+// R1, E2: an attempt that a worker has begun and not ended before it was lost is an attempt: what the next worker tells
+// belongs to another one, so that no event comes twice and a reader need not take the chunks of both for one text.
+func TestR1_TheAttemptOfALostWorkerCounts(t *testing.T) {
+	for _, deep := range []bool{false, true} {
+		stream := burdock.Stream("say", func(_ context.Context, in twigIn, emit func(string) error) (twigOut, error) {
+			return twigOut{in.Name}, emit(in.Name)
+		})
+		more := burdock.Stream("more", func(_ context.Context, in twigOut, emit func(string) error) (twigOut, error) {
+			return twigOut{in.Word + "!"}, emit(in.Word)
+		})
+		branch := burdock.MustGraph("branch", burdock.Chain(stream, more))
+		if deep {
+			join := burdock.Func("join", func(_ context.Context, in bunch) (twigOut, error) { return twigOut{in.Words[0]}, nil })
+			branch = burdock.MustGraph("branch", burdock.Chain(mapOver("inner", stream, nil, twigKey{"b"}), join))
+		}
+		g := burdock.MustGraph("g", burdock.Node(mapOver("fan", branch, nil, twigKey{"a"})))
+		worker, err := burdock.NewWorker(nil, g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := stored(newStore(), nil)
+		o.Cascade.Executor = &mortalWorker{Encoder: elsewhere(t, g), worker: worker, died: map[string]bool{}}
+		var chunks []string
+		last := map[string][]int64{}
+		for e, err := range newApp(t, g, o).Events(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at := []int64{e.Seq, int64(e.Attempt), e.N}; slices.Compare(at, last[e.App]) <= 0 {
+				t.Errorf("%s %s is %v, after %v", e.Path, e.Kind, at, last[e.App])
+			} else {
+				last[e.App] = at
+			}
+			if e.Kind == burdock.EventChunk {
+				chunks = append(chunks, fmt.Sprintf("%d.%d", e.Seq, e.Attempt))
+			}
+		}
+		want := "1.1 2.1 2.2"
+		if deep {
+			want = "1.1 1.2"
+		}
+		wantEqual(t, "chunks", strings.Join(chunks, " "), want)
 	}
 }
 

@@ -158,9 +158,18 @@ func (r *runner) faulty(n *planNode) bool {
 	return (r.doubtful || r.timed()) && !n.fallback && r.fault() != nil
 }
 
+// following returns the number of the next attempt.
+func (r *runner) following() int {
+	n := r.attempt + 1
+	if r.tree.lost.some.Load() {
+		n = max(n, r.tree.lost.next(r.identity(), r.seq+1))
+	}
+	return n
+}
+
 // count begins another attempt of the next step.
 func (r *runner) count() {
-	r.attempt++
+	r.attempt = r.following()
 	if r.listens() {
 		w := r.noted()
 		w.spans.Store(0)

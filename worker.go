@@ -107,6 +107,7 @@ type handover struct {
 	Deadline                 time.Time // of the task; zero without one
 	Events                   int64     // told of the attempt that follows
 	Answers                  []handedAnswer
+	Begun                    []begunAttempt // by workers that were lost
 }
 
 // A handedAnswer is one of the parent's mailbox, which may be for this branch, or for what is below it.
@@ -165,6 +166,7 @@ func (b *Branch) Encode() ([]byte, error) {
 	}
 	h.Graph, h.Hash = b.Graph()
 	h.Answers = r.tree.mail.copies(r.plan)
+	h.Begun = r.tree.lost.of(h.Guest.Path)
 	if w := r.watched; w != nil {
 		h.Guest.Fingerprint, h.Events = w.print, w.events.Load()
 	}
@@ -264,6 +266,9 @@ func (w *Worker) runner(ctx context.Context, h *handover, c Cascade) (*runner, e
 	t := &tree{
 		root: h.Root, graph: w.graphs[h.Hash], guest: &h.Guest, project: h.Project, partition: h.Partition,
 		logger: w.opts.Logger, grace: w.opts.Grace, maxDepth: h.MaxDepth,
+	}
+	for _, a := range h.Begun {
+		t.lost.put(a)
 	}
 	if w.opts.MaxConcurrency > 0 {
 		t.tokens = make(chan struct{}, w.opts.MaxConcurrency)
