@@ -119,6 +119,7 @@ func (r *runner) start(ctx context.Context) {
 	att.entered, att.ended, att.reaped, att.where, att.asked = nil, false, false, "", nil
 	r.cur.att, r.cur.ctx, r.cur.cancel = att, ctx, nil
 	r.cur.matching, r.cur.unrouted, r.halted = nil, false, ""
+	r.cur.started = time.Time{} // not that of another step, should somebody begin to read events in the midst of this one
 	if d := r.bound(n); d > 0 {
 		att.ctx, r.cur.cancel = r.within(ctx, d)
 	}
