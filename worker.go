@@ -446,7 +446,7 @@ func (b *Branch) Decode(data []byte) (*Outcome, error) {
 	return out, err
 }
 
-// arrive puts the runner where an outcome from elsewhere says it is.
+// arrive puts the runner where an outcome from elsewhere says it is, unless that cannot be.
 func (r *runner) arrive(out *Outcome) error {
 	if out.Stop != StopDone {
 		return nil
@@ -466,11 +466,18 @@ func (r *runner) arrive(out *Outcome) error {
 		switch {
 		case !ok:
 			return fmt.Errorf("it has key %q, which the branch does not have", key)
+		case v.v.Type() != r.sch.keys[i].typ && !r.sch.keys[i].foreign():
+			return fmt.Errorf("its key %q has type %s, but that of the branch has %s", key, v.v.Type(), r.sch.keys[i].typ)
 		case !writes[key] && !r.sch.keys[i].alike(r.vals[i], v):
 			return fmt.Errorf("it has changed key %q, which no action of the branch writes", key)
 		}
 	}
-	r.vals = State{sch: out.State.sch, vals: out.State.vals}.in(r.sch).copied()
+	vals := State{sch: out.State.sch, vals: out.State.vals}.in(r.sch).copied()
+	res, err := r.branch.collect(vals)
+	if err != nil {
+		return err
+	}
+	r.branch.out, r.vals = res, vals
 	r.last, r.seq, r.next = out.Action, out.Seq, nil
 	return nil
 }
