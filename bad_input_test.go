@@ -14,7 +14,9 @@ import (
 // executing is an executor that is a function.
 type executing func(context.Context, *burdock.Branch) (*burdock.Outcome, error)
 
-func (f executing) Execute(ctx context.Context, b *burdock.Branch) (*burdock.Outcome, error) { return f(ctx, b) }
+func (f executing) Execute(ctx context.Context, b *burdock.Branch) (*burdock.Outcome, error) {
+	return f(ctx, b)
+}
 
 // E2: what an executor makes up is a failure of the branch, and it is recorded. It never ends the process.
 func TestE2_OutcomesThatCannotBe(t *testing.T) {

@@ -214,6 +214,48 @@ func TestI8_CancelABranchElsewhere(t *testing.T) {
 	}
 }
 
+// I8, E1: what waits below a branch that runs elsewhere, spawned or of a map, can be cancelled alone.
+func TestI8_CancelBelowABranchElsewhere(t *testing.T) {
+	ask := burdock.Func("ask", func(_ context.Context, in yesIn) (twigOut, error) { return twigOut{"yes:" + in.Yes}, nil })
+	lead := burdock.Func("lead", func(ctx context.Context, _ leadIn) (twigOut, error) {
+		word, err := wordOf(spawnIt(ctx, "child", ask, burdock.None{}))
+		if errors.Is(err, burdock.ErrCancelled) {
+			return twigOut{"cancelled"}, nil
+		}
+		return twigOut{word}, err
+	})
+	inner := burdock.MapStates("inner", ask,
+		func(context.Context, burdock.None) iter.Seq2[twigKey, error] {
+			return burdock.Each([]string{"c"}, func(n string) twigKey { return twigKey{n} })
+		},
+		func(_ context.Context, _ burdock.None, rs *twigResults) (twigOut, error) {
+			for r := range rs.All() {
+				if errors.Is(r.Err, burdock.ErrCancelled) {
+					return twigOut{"cancelled"}, nil
+				}
+			}
+			return twigOut{}, rs.Err()
+		}, &burdock.MapOptions{Failures: burdock.Collect})
+	for _, branch := range []*burdock.Action{lead, inner} {
+		for _, away := range []bool{false, true} {
+			g := line(mapOver("fan", branch, nil, twigKey{"a"}, twigKey{"b"}))
+			db := memory()
+			o := stored(db, nil)
+			if away {
+				o.Cascade.Executor = elsewhere(t, g)
+			}
+			for _, p := range runTo(t, openApp(t, g, o), burdock.StopWaiting).Pending {
+				if err := burdock.Cancel(t.Context(), db, p.Ref); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out := runTo(t, openApp(t, g, o), burdock.StopDone)
+			wantEqual(t, "words", strings.Join(view[bunch](t, out.State).Words, " "), "cancelled cancelled")
+			wantEqual(t, "messages", messages(t, db), 0)
+		}
+	}
+}
+
 // M18: a branch that was answered elsewhere is no answer for others.
 func TestM18_AnsweredElsewhereIsNotKept(t *testing.T) {
 	var log notes
