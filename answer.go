@@ -24,7 +24,9 @@ import (
 // otherwise with its next call; it goes to that step alone. Answer fails with ErrNotWaiting, naming some steps that do
 // wait, if this one does not, with ErrAnswered if somebody has answered before, with ErrNotFound, and with what does not
 // fit: an input that the step's action does not declare or declares with another type, one that is missing, a secret
-// one, which no store may see. The store must be an Inbox.
+// one, which no store may see. The store must be an Inbox. One that has branches without what is around them, see
+// Cascade, does not know what an action declares: secret is then what a window says is so, and what does not fit is
+// logged by the owner, whose step goes on waiting.
 func Answer(ctx context.Context, store Store, ref Ref, windows ...any) error {
 	inbox, ok := store.(Inbox)
 	if !ok {
@@ -203,6 +205,9 @@ type declared map[string]fieldDescription
 
 // misfit says why the action would not take an input.
 func (d declared) misfit(g givenInput) error {
+	if g.secret {
+		return secretAnswer(g.name)
+	}
 	if d == nil || reflect.TypeOf(g.value) == nil {
 		return nil
 	}
@@ -212,13 +217,17 @@ func (d declared) misfit(g givenInput) error {
 	case !ok:
 		return fmt.Errorf("input %q: the action does not declare it%s", g.name, oneOf(sortedKeys(d)))
 	case slices.Contains(strings.Split(f.Mode, ","), "secret"):
-		return fmt.Errorf("input %q is secret, so no store may see it; give it with Given", g.name)
+		return secretAnswer(g.name)
 	case g.loose && typ == rawType && !formOf(g.value.(json.RawMessage), f.Type):
 		return fmt.Errorf("input %q: the action reads %s, which %.40s is not", g.name, f.Type, g.value)
 	case typ != f.Type && (!g.loose || !becomes(reflect.TypeOf(g.value), f.Type)):
 		return fmt.Errorf("input %q: a value of type %T is written as %s, but the action reads %s", g.name, g.value, typ, f.Type)
 	}
 	return nil
+}
+
+func secretAnswer(input string) error {
+	return fmt.Errorf("input %q is secret, so no store may see it; give it with Given", input)
 }
 
 // rawType is how a json.RawMessage is described.
@@ -300,13 +309,13 @@ func describedGraphs(ctx context.Context, store Store, cp *Checkpoint) ([]*descr
 		zero, err := store.Load(ctx, Ref{App: cp.App, Seq: 0})
 		var d description
 		if err != nil || json.Unmarshal(zero.Description, &d) != nil {
-			return nil, err
+			return nil, unlessNotFound(err)
 		}
 		return []*description{&d}, nil
 	}
 	parent, err := store.Load(ctx, cp.Parent)
-	if err != nil {
-		return nil, err
+	if err != nil { // branches may have a store of their own
+		return nil, unlessNotFound(err)
 	}
 	around, err := describedGraphs(ctx, store, &parent)
 	if len(around) == 0 || err != nil {
@@ -325,6 +334,13 @@ func describedGraphs(ctx context.Context, store Store, cp *Checkpoint) ([]*descr
 		}
 	}
 	return nil, nil
+}
+
+func unlessNotFound(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // referredTo leaves the graphs around one that a reference names.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -570,4 +571,42 @@ func TestI8_CancelledBetweenTwoSteps(t *testing.T) {
 			t.Errorf("got step %d %s with inputs %v from %v to %v", cp.Seq, cp.Status, cp.Inputs, cp.Started, cp.Ended)
 		}
 	})
+}
+
+// I8, M20: a branch whose store is not that of the application around it is answered in its own. What its graph declares
+// is written elsewhere, so the owner finds out what does not fit; a secret is refused if the window says that it is one.
+func TestI8_AnswerInTheStoreOfBranches(t *testing.T) {
+	type askIn struct {
+		Name string `state:"name"`
+		Yes  bool   `input:"yes"`
+	}
+	ask := burdock.Func("ask", func(_ context.Context, in askIn) (twigOut, error) {
+		return twigOut{fmt.Sprint(in.Name, in.Yes)}, nil
+	})
+	deep := burdock.MustGraph("deep", burdock.Chain(mapOver("inner", ask, nil, twigKey{"b"}),
+		burdock.Func("join", func(_ context.Context, in bunch) (twigOut, error) { return twigOut{strings.Join(in.Words, "")}, nil })))
+	g := line(mapOver("wide", ask, nil, twigKey{"a"}), mapOver("nested", deep, nil, twigKey{"c"}))
+	store, branches := memory(), memory()
+	o := stored(store, nil)
+	o.Logger = slog.New(slog.DiscardHandler)
+	o.Branches = &burdock.Cascade{Store: branches}
+	app := openApp(t, g, o)
+	type yes struct {
+		Yes bool `input:"yes"`
+	}
+	ref := runTo(t, app, burdock.StopWaiting).Pending[0].Ref
+	err := burdock.Answer(t.Context(), branches, ref, struct {
+		Yes bool `input:"yes,secret"`
+	}{true})
+	wantTexts(t, err, `input "yes" is secret`)
+	answerTo(t, branches, ref, burdock.Input("yes", "perhaps"))
+	out := runTo(t, openApp(t, g, o), burdock.StopWaiting)
+	wantEqual(t, "pending", out.Pending[0].Ref, ref)
+	answerTo(t, branches, ref, yes{true})
+	app = openApp(t, g, o)
+	ref = runTo(t, app, burdock.StopWaiting).Pending[0].Ref
+	answerTo(t, branches, ref, yes{true})
+	out = runTo(t, app, burdock.StopDone)
+	wantEqual(t, "words", strings.Join(view[bunch](t, out.State).Words, ""), "btrue")
+	wantEqual(t, "messages", messages(t, branches)+messages(t, store), 0)
 }

@@ -251,7 +251,7 @@ func (v *visit) proceed(ctx context.Context, b *branch, vanished bool) (ending, 
 // cancellable returns the context of a branch that a message may cancel alone.
 func (b *branch) cancellable(ctx context.Context, vanished bool) context.Context {
 	w := b.watched
-	if vanished {
+	if vanished && w.cancel != nil { // else the tracker took the goroutine when it was told of the beginning
 		return w.ctx
 	}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)

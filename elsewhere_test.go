@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -94,13 +95,83 @@ func TestR7_EventsOfBranchesElsewhere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, fmt.Sprintf("%s %s %d.%d.%d", e.Path, e.Kind, e.Seq, e.Attempt, e.N))
+			got = append(got, fmt.Sprintf("%s %s %d.%d.%d of %s below %v: %s %s %d",
+				e.Path, e.Kind, e.Seq, e.Attempt, e.N, e.App, e.Parent, e.Task, e.Key, e.Index))
 		}
 		if s := strings.Join(got, "\n"); !away {
 			want = s
 		} else if s != want {
 			t.Errorf("got\n%s\nwant\n%s", s, want)
 		}
+	}
+}
+
+// A mortalWorker is an executor whose first worker of each branch dies: from a given save on nobody hears of it.
+type mortalWorker struct {
+	*exectest.Encoder
+	worker *burdock.Worker
+	mu     sync.Mutex
+	died   map[string]bool
+}
+
+func (m *mortalWorker) Execute(ctx context.Context, b *burdock.Branch) (*burdock.Outcome, error) {
+	m.mu.Lock()
+	again := m.died[b.ID()]
+	m.died[b.ID()] = true
+	m.mu.Unlock()
+	if again {
+		return m.Encoder.Execute(ctx, b)
+	}
+	there, err := b.Encode()
+	if err != nil {
+		return nil, err
+	}
+	_, err = m.worker.Run(ctx, there, burdock.Cascade{Store: frail(b.Store(), 1), Tracker: b.Tracker()})
+	return nil, fmt.Errorf("the worker is lost: %w", err)
+}
+
+// R1, E2: an attempt that a worker has begun and not ended before it was lost is an attempt: what the next worker tells
+// belongs to another one, so that no event comes twice and a reader need not take the chunks of both for one text.
+func TestR1_TheAttemptOfALostWorkerCounts(t *testing.T) {
+	for _, deep := range []bool{false, true} {
+		stream := burdock.Stream("say", func(_ context.Context, in twigIn, emit func(string) error) (twigOut, error) {
+			return twigOut{in.Name}, emit(in.Name)
+		})
+		more := burdock.Stream("more", func(_ context.Context, in twigOut, emit func(string) error) (twigOut, error) {
+			return twigOut{in.Word + "!"}, emit(in.Word)
+		})
+		branch := burdock.MustGraph("branch", burdock.Chain(stream, more))
+		if deep {
+			join := burdock.Func("join", func(_ context.Context, in bunch) (twigOut, error) { return twigOut{in.Words[0]}, nil })
+			branch = burdock.MustGraph("branch", burdock.Chain(mapOver("inner", stream, nil, twigKey{"b"}), join))
+		}
+		g := burdock.MustGraph("g", burdock.Node(mapOver("fan", branch, nil, twigKey{"a"})))
+		worker, err := burdock.NewWorker(nil, g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := stored(newStore(), nil)
+		o.Cascade.Executor = &mortalWorker{Encoder: elsewhere(t, g), worker: worker, died: map[string]bool{}}
+		var chunks []string
+		last := map[string][]int64{}
+		for e, err := range newApp(t, g, o).Events(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at := []int64{e.Seq, int64(e.Attempt), e.N}; slices.Compare(at, last[e.App]) <= 0 {
+				t.Errorf("%s %s is %v, after %v", e.Path, e.Kind, at, last[e.App])
+			} else {
+				last[e.App] = at
+			}
+			if e.Kind == burdock.EventChunk {
+				chunks = append(chunks, fmt.Sprintf("%d.%d", e.Seq, e.Attempt))
+			}
+		}
+		want := "1.1 2.1 2.2"
+		if deep {
+			want = "1.1 1.2"
+		}
+		wantEqual(t, "chunks", strings.Join(chunks, " "), want)
 	}
 }
 
@@ -140,6 +211,48 @@ func TestI8_CancelABranchElsewhere(t *testing.T) {
 				t.Errorf("its first step is %s, %v", first.Status, err)
 			}
 		})
+	}
+}
+
+// I8, E1: what waits below a branch that runs elsewhere, spawned or of a map, can be cancelled alone.
+func TestI8_CancelBelowABranchElsewhere(t *testing.T) {
+	ask := burdock.Func("ask", func(_ context.Context, in yesIn) (twigOut, error) { return twigOut{"yes:" + in.Yes}, nil })
+	lead := burdock.Func("lead", func(ctx context.Context, _ leadIn) (twigOut, error) {
+		word, err := wordOf(spawnIt(ctx, "child", ask, burdock.None{}))
+		if errors.Is(err, burdock.ErrCancelled) {
+			return twigOut{"cancelled"}, nil
+		}
+		return twigOut{word}, err
+	})
+	inner := burdock.MapStates("inner", ask,
+		func(context.Context, burdock.None) iter.Seq2[twigKey, error] {
+			return burdock.Each([]string{"c"}, func(n string) twigKey { return twigKey{n} })
+		},
+		func(_ context.Context, _ burdock.None, rs *twigResults) (twigOut, error) {
+			for r := range rs.All() {
+				if errors.Is(r.Err, burdock.ErrCancelled) {
+					return twigOut{"cancelled"}, nil
+				}
+			}
+			return twigOut{}, rs.Err()
+		}, &burdock.MapOptions{Failures: burdock.Collect})
+	for _, branch := range []*burdock.Action{lead, inner} {
+		for _, away := range []bool{false, true} {
+			g := line(mapOver("fan", branch, nil, twigKey{"a"}, twigKey{"b"}))
+			db := memory()
+			o := stored(db, nil)
+			if away {
+				o.Cascade.Executor = elsewhere(t, g)
+			}
+			for _, p := range runTo(t, openApp(t, g, o), burdock.StopWaiting).Pending {
+				if err := burdock.Cancel(t.Context(), db, p.Ref); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out := runTo(t, openApp(t, g, o), burdock.StopDone)
+			wantEqual(t, "words", strings.Join(view[bunch](t, out.State).Words, " "), "cancelled cancelled")
+			wantEqual(t, "messages", messages(t, db), 0)
+		}
 	}
 }
 

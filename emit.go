@@ -31,7 +31,7 @@ func (m *member) anyEvent(kind EventKind) Event {
 		e.Parent = Ref{App: m.visit.of.identity(), Seq: m.visit.seq}
 		e.Task, e.Key, e.Index = b.plan.name, b.key(), b.node.Index
 	} else if g := m.tree.guest; g != nil {
-		e.Parent, e.Task, e.Key, e.Index = g.Parent, g.Task, string(g.Key), g.Index
+		e.App, e.Parent, e.Task, e.Key, e.Index = g.App, g.Parent, g.Task, string(g.Key), g.Index
 	}
 	return e
 }
@@ -130,7 +130,7 @@ func (r *runner) emitApp(ctx context.Context, kind EventKind, edit func(*Event))
 	}
 	e := r.event(kind)
 	if r.opened {
-		e.Attempt++ // it belongs to the attempt that follows, and so behind all that was told before
+		e.Attempt = r.following() // it belongs to the attempt that follows, and so behind all that was told before
 	}
 	e.Graph, e.GraphHash = r.plan.graph.name, r.plan.graph.Hash()
 	if edit != nil {

@@ -69,7 +69,7 @@ type Event struct {
 	Next    string
 	Error   string // text of the error
 	Needs   []string
-	Started time.Time // when what ends with this event began
+	Started time.Time // when what ends with this event began; zero if nobody heard of that
 
 	Name       string
 	Span       int64 // 1, 2, ... within (App, Seq, Attempt)

@@ -179,24 +179,29 @@ func TestATrackerThatCallsGoexitEndsTheRun(t *testing.T) {
 
 // T3: a tracker that calls runtime.Goexit whenever it is told of something leaves nothing running.
 func TestT3_ATrackerThatAlwaysCallsGoexit(t *testing.T) {
-	for _, kind := range []burdock.EventKind{burdock.EventBranchStarted, burdock.EventBranchEnded, burdock.EventStepStarted, burdock.EventStepEnded} {
-		var told atomic.Int64
-		r := rigOf("a", "b", "c")
-		o := &burdock.Options{Logger: slog.New(slog.DiscardHandler)}
-		o.Cascade.Tracker = trackFunc(func(_ context.Context, e burdock.Event) error {
-			if e.Kind == kind && e.Key != "" && told.Add(1) < 1000 { // otherwise the test would not end
-				exit()
+	for _, saved := range []bool{false, true} { // a branch whose store is an Inbox can be cancelled alone
+		for _, kind := range []burdock.EventKind{burdock.EventBranchStarted, burdock.EventBranchEnded, burdock.EventStepStarted, burdock.EventStepEnded} {
+			var told atomic.Int64
+			r := rigOf("a", "b", "c")
+			o := &burdock.Options{Logger: slog.New(slog.DiscardHandler)}
+			if saved {
+				o.ID, o.Cascade.Store = "app", newStore()
 			}
-			return nil
-		})
-		words, err := r.runWith(t.Context(), t, o)
-		if kind == burdock.EventBranchEnded {
-			wantWords(t, words, err, "<a> <b> <c>")
-		} else {
-			wantTexts(t, err, "called runtime.Goexit")
-		}
-		if n := told.Load(); n > 20 {
-			t.Errorf("%s: the tracker was told %d times", kind, n)
+			o.Cascade.Tracker = trackFunc(func(_ context.Context, e burdock.Event) error {
+				if e.Kind == kind && e.Key != "" && told.Add(1) < 1000 { // otherwise the test would not end
+					exit()
+				}
+				return nil
+			})
+			words, err := r.runWith(t.Context(), t, o)
+			if kind == burdock.EventBranchEnded {
+				wantWords(t, words, err, "<a> <b> <c>")
+			} else {
+				wantTexts(t, err, "called runtime.Goexit")
+			}
+			if n := told.Load(); n > 20 {
+				t.Errorf("%s: the tracker was told %d times", kind, n)
+			}
 		}
 	}
 }

@@ -56,6 +56,8 @@ type Branch struct {
 	resume bool                    // its store has a record of it
 	stop   context.CancelCauseFunc // of the run in this process
 	ran    chan struct{}           // closed when that has come back
+
+	begun map[string]begunAttempt // by application, what was told of and has not ended
 }
 
 // ID returns the branch's id.
@@ -143,10 +145,10 @@ func (b *Branch) Tracker() Tracker {
 		return nil
 	}
 	return TrackerFunc(func(ctx context.Context, e Event) (err error) {
-		if b.withdrawn() {
-			return errWithdrawn
+		sent, err := b.post(&e)
+		if err != nil {
+			return err
 		}
-		sent, _ := b.b.tree.hub.post(&b.b.member, &e, nil)
 		if t := b.b.env().tracker; t != nil {
 			err = t.Track(ctx, e)
 		}
@@ -168,10 +170,25 @@ func (b *Branch) withdraw() {
 	}
 }
 
-func (b *Branch) withdrawn() bool {
+// post hands an event of the worker to those who read. It holds the branch's lock, so that what a lost worker tells comes
+// before what the next one does.
+func (b *Branch) post(e *Event) ([]*parcel, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.closed
+	if b.closed {
+		return nil, errWithdrawn
+	}
+	switch e.Kind {
+	case EventStepStarted:
+		if b.begun == nil {
+			b.begun = map[string]begunAttempt{}
+		}
+		b.begun[e.App] = begunAttempt{e.App, e.Path, e.Seq, e.Attempt}
+	case EventStepEnded, EventWaiting: // it is recorded
+		delete(b.begun, e.App)
+	}
+	sent, _ := b.b.tree.hub.post(&b.b.member, e, nil)
+	return sent, nil
 }
 
 // A proxyStore is a branch's store as its worker sees it.
@@ -240,6 +257,9 @@ func (v *visit) handOver(ctx context.Context, b *branch, ex Executor) (ending, e
 		br := &Branch{b: b, ctx: ctx, resume: r.born || dispatch > 1}
 		out, err := execute(ctx, ex, br)
 		br.withdraw()
+		if out == nil || err != nil {
+			r.tree.lost.add(br.begun)
+		}
 		if fatal := r.tree.failed(); fatal != nil {
 			return endFatal, fatal
 		}

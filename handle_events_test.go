@@ -260,3 +260,25 @@ func TestM19_EventsGoOnWhenAChildIsAnswered(t *testing.T) {
 		}
 	})
 }
+
+// M19: a loop that begins in the midst of a step is not told that it began when a step of another branch did.
+func TestM19_TheBeginningThatNobodyHeardOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := rigOf("a", "b")
+		if _, err := r.runWith(t.Context(), t, &burdock.Options{Cascade: burdock.Cascade{Tracker: r}}); err != nil {
+			t.Fatal(err)
+		}
+		child := doing("child", func(context.Context) error { time.Sleep(2 * time.Second); return nil })
+		lead := doing("lead", func(ctx context.Context) error {
+			h := spawnIt(ctx, "child", child, burdock.None{})
+			time.Sleep(time.Second)
+			for e, err := range h.Events() {
+				if err != nil || e.Kind == burdock.EventStepEnded && !e.Started.IsZero() {
+					t.Errorf("%s began at %v (%v)", e.Kind, e.Started, err)
+				}
+			}
+			return nil
+		})
+		runTo(t, newApp(t, line(lead), nil), burdock.StopDone)
+	})
+}

@@ -23,6 +23,8 @@ type givenInput struct {
 	name  string
 	value any
 	loose bool // by Input: an untyped constant, or JSON
+
+	secret bool // its window says so
 }
 
 // Given takes inputs from windows: structs with input tags. A field marked optional that is zero is not given.
@@ -39,7 +41,7 @@ func Given(windows ...any) Inputs {
 		for i := range w.Fields {
 			f := &w.Fields[i]
 			if fv := f.Value(v); f.Input && (!f.Optional || !fv.IsZero()) {
-				in.values = append(in.values, givenInput{name: f.Name, value: fv.Interface()})
+				in.values = append(in.values, givenInput{name: f.Name, value: fv.Interface(), secret: f.Secret})
 			}
 		}
 	}
@@ -48,7 +50,7 @@ func Given(windows ...any) Inputs {
 
 // Input is one input by name. An untyped constant fits any type that can hold it.
 func Input(name string, value any) Inputs {
-	return Inputs{values: []givenInput{{name, value, true}}}
+	return Inputs{values: []givenInput{{name: name, value: value, loose: true}}}
 }
 
 // And returns the inputs of both.

@@ -106,6 +106,31 @@ func (m *mailbox) has(ref Ref) bool {
 	return m.answers[ref] != nil
 }
 
+// called returns the cancellations that nobody has taken, but for that of one application: whoever waits for it has its
+// context.
+func (m *mailbox) called(but string) []handedCancel {
+	if !m.some.Load() {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []handedCancel
+	for app, ids := range m.cancels {
+		if app != but {
+			all = append(all, handedCancel{app, ids})
+		}
+	}
+	return all
+}
+
+// call notes a cancellation that was handed over.
+func (m *mailbox) call(c handedCancel) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	noteIn(&m.cancels, c.App, c.IDs)
+	m.some.Store(true)
+}
+
 // used drops answers that a worker elsewhere has taken.
 func (m *mailbox) used(refs []Ref) {
 	m.mu.Lock()

@@ -219,17 +219,20 @@ func newMap[In, Sub, Res, Out any](kind, name string, uses []Runnable,
 
 // check completes the options and reports what is wrong with them.
 func (o *MapOptions) check(a *Action) {
-	switch {
-	case o.Limit < Unlimited:
+	if o.Limit < Unlimited {
 		a.failed("MapOptions.Limit is %d; it is positive, zero for the default, or Unlimited", o.Limit)
-	case o.Buffer < 0:
+	}
+	if o.Buffer < 0 {
 		a.failed("MapOptions.Buffer is %d; it is positive, or zero for the default", o.Buffer)
-	case o.MaxBranches < 0:
+	}
+	if o.MaxBranches < 0 {
 		a.failed("MapOptions.MaxBranches is %d; it is positive, or zero for the default", o.MaxBranches)
-	case o.Failures.bound < 0:
-		a.failed("Tolerate(%d): the number of failures is positive, or zero", o.Failures.bound)
-	case o.MaxWaiting < 0:
+	}
+	if o.MaxWaiting < 0 {
 		a.failed("MapOptions.MaxWaiting is %d; it is positive, or zero for the default", o.MaxWaiting)
+	}
+	if o.Failures.bound < 0 {
+		a.failed("Tolerate(%d): the number of failures is positive, or zero", o.Failures.bound)
 	}
 	o.Cache.check(a)
 	if o.Limit == 0 {

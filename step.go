@@ -119,6 +119,7 @@ func (r *runner) start(ctx context.Context) {
 	att.entered, att.ended, att.reaped, att.where, att.asked = nil, false, false, "", nil
 	r.cur.att, r.cur.ctx, r.cur.cancel = att, ctx, nil
 	r.cur.matching, r.cur.unrouted, r.halted = nil, false, ""
+	r.cur.started = time.Time{} // not that of another step, should somebody begin to read events in the midst of this one
 	if d := r.bound(n); d > 0 {
 		att.ctx, r.cur.cancel = r.within(ctx, d)
 	}
@@ -158,9 +159,18 @@ func (r *runner) faulty(n *planNode) bool {
 	return (r.doubtful || r.timed()) && !n.fallback && r.fault() != nil
 }
 
+// following returns the number of the next attempt.
+func (r *runner) following() int {
+	n := r.attempt + 1
+	if r.tree.lost.some.Load() {
+		n = max(n, r.tree.lost.next(r.identity(), r.seq+1))
+	}
+	return n
+}
+
 // count begins another attempt of the next step.
 func (r *runner) count() {
-	r.attempt++
+	r.attempt = r.following()
 	if r.listens() {
 		w := r.noted()
 		w.spans.Store(0)

@@ -27,6 +27,7 @@ type tree struct {
 	lenders   lenders
 	hub       hub // of those who read events
 	nurseries nurseries
+	lost      lostAttempts
 	top       *runner      // of the application itself, while a call runs
 	dropped   atomic.Int64 // events that the tracker refused
 	exits     atomic.Bool  // a tracker has called runtime.Goexit

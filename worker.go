@@ -108,6 +108,14 @@ type handover struct {
 	Deadline                 time.Time // of the task; zero without one
 	Events                   int64     // told of the attempt that follows
 	Answers                  []handedAnswer
+	Cancels                  []handedCancel
+	Begun                    []begunAttempt // by workers that were lost
+}
+
+// A handedCancel is a request to cancel an application, which may be below the branch.
+type handedCancel struct {
+	App string
+	IDs []string // of the messages
 }
 
 // A handedAnswer is one of the parent's mailbox, which may be for this branch, or for what is below it.
@@ -135,7 +143,8 @@ type handback struct {
 	State   Delta
 	Error   *Failure
 	Pending []handedPending
-	Used    []Ref // whose answers have been taken
+	Used    []Ref    // whose answers have been taken
+	Ended   []string // applications whose cancellation was
 }
 
 type handedPending struct {
@@ -166,6 +175,8 @@ func (b *Branch) Encode() ([]byte, error) {
 	}
 	h.Graph, h.Hash = b.Graph()
 	h.Answers = r.tree.mail.copies(r.plan)
+	h.Cancels = r.tree.mail.called(h.Guest.App)
+	h.Begun = r.tree.lost.of(h.Guest.Path)
 	if w := r.watched; w != nil {
 		h.Guest.Fingerprint, h.Events = w.print, w.events.Load()
 	}
@@ -252,12 +263,15 @@ func (w *Worker) Run(ctx context.Context, data []byte, c Cascade) ([]byte, error
 	for _, a := range h.Answers {
 		r.tree.mail.put(a.To, &answer{id: a.ID, inputs: a.Inputs})
 	}
+	for _, c := range h.Cancels {
+		r.tree.mail.call(c)
+	}
 	end, err := onGoroutines(func(vanished bool) (ending, error) { return r.advance(ctx, nil, vanished) })
 	r.release()
 	if err := errors.Join(r.tree.flush(ctx), r.tree.failed()); err != nil {
 		return nil, err
 	}
-	return r.handBack(end, err, h.Answers)
+	return r.handBack(end, err, &h)
 }
 
 // runner makes the runner of a branch that was handed over.
@@ -270,6 +284,9 @@ func (w *Worker) runner(ctx context.Context, h *handover, c Cascade) (*runner, e
 		root: h.Root, graph: w.graphs[h.Hash], guest: &h.Guest, project: h.Project, partition: h.Partition,
 		logger: w.opts.Logger, grace: w.opts.Grace, maxDepth: h.MaxDepth,
 	}
+	for _, a := range h.Begun {
+		t.lost.put(a)
+	}
 	if w.opts.MaxConcurrency > 0 {
 		t.tokens = make(chan struct{}, w.opts.MaxConcurrency)
 	}
@@ -278,6 +295,7 @@ func (w *Worker) runner(ctx context.Context, h *handover, c Cascade) (*runner, e
 	}
 	if t.env.ledger != nil {
 		t.env.ledger.durable = h.Durable
+		t.env.inbox = len(h.Cancels) > 0 // what is below can be cancelled alone
 	}
 	r := &runner{course: course{member: &member{tree: t, watched: &watched{print: h.Guest.Fingerprint}}, has: t.env, plan: b.plan, next: b.plan.start}}
 	r.deadline = h.Deadline
@@ -389,7 +407,7 @@ func (r *runner) goOn(ctx context.Context) error {
 }
 
 // handBack encodes the outcome.
-func (r *runner) handBack(end ending, err error, answers []handedAnswer) ([]byte, error) {
+func (r *runner) handBack(end ending, err error, h *handover) ([]byte, error) {
 	out := handback{Version: handoverVersion, Stop: stops[end], Action: r.last, Seq: r.seq, Attempt: r.attempt, Events: r.watched.events.Load()}
 	if err != nil {
 		action := ""
@@ -398,9 +416,14 @@ func (r *runner) handBack(end ending, err error, answers []handedAnswer) ([]byte
 		}
 		out.Error = newFailure(err, action, r.seq+1, r.attempt, r.plan.sentinels)
 	}
-	for _, a := range answers {
+	for _, a := range h.Answers {
 		if !r.tree.mail.has(a.To) {
 			out.Used = append(out.Used, a.To)
+		}
+	}
+	for _, c := range h.Cancels {
+		if len(r.tree.mail.cancelled(c.App)) == 0 {
+			out.Ended = append(out.Ended, c.App)
 		}
 	}
 	for _, p := range r.pending {
@@ -437,6 +460,9 @@ func (b *Branch) Decode(data []byte) (*Outcome, error) {
 	rec.last.Path = b.Path()
 	var err error
 	out.State.sch, out.State.vals, err = rec.state(r.sch)
+	for _, app := range h.Ended {
+		r.tree.mail.forget(app)
+	}
 	if len(h.Used) > 0 {
 		r.tree.mail.used(h.Used)
 		r.answeredBelow()
@@ -449,7 +475,7 @@ func (b *Branch) Decode(data []byte) (*Outcome, error) {
 	return out, err
 }
 
-// arrive puts the runner where an outcome from elsewhere says it is.
+// arrive puts the runner where an outcome from elsewhere says it is, unless that cannot be.
 func (r *runner) arrive(out *Outcome) error {
 	if out.Stop != StopDone {
 		return nil
@@ -469,11 +495,18 @@ func (r *runner) arrive(out *Outcome) error {
 		switch {
 		case !ok:
 			return fmt.Errorf("it has key %q, which the branch does not have", key)
+		case v.v.Type() != r.sch.keys[i].typ && !r.sch.keys[i].foreign():
+			return fmt.Errorf("its key %q has type %s, but that of the branch has %s", key, v.v.Type(), r.sch.keys[i].typ)
 		case !writes[key] && !r.sch.keys[i].alike(r.vals[i], v):
 			return fmt.Errorf("it has changed key %q, which no action of the branch writes", key)
 		}
 	}
-	r.vals = State{sch: out.State.sch, vals: out.State.vals}.in(r.sch).copied()
+	vals := State{sch: out.State.sch, vals: out.State.vals}.in(r.sch).copied()
+	res, err := r.branch.collect(vals)
+	if err != nil {
+		return err
+	}
+	r.branch.out, r.vals = res, vals
 	r.last, r.seq, r.next = out.Action, out.Seq, nil
 	return nil
 }
