@@ -248,3 +248,35 @@ func sameJSON(use *inputUse, v reflect.Value, data json.RawMessage) bool {
 	got, err := use.codec.Encode(v)
 	return err == nil && string(got) == string(data)
 }
+
+// How an event reached the step that used it.
+const (
+	sourceGiven  = "given"
+	sourceAnswer = "answer" // after the step had begun
+)
+
+// source says how an event reaches the next step. One that an earlier attempt had keeps its word. One that comes to a
+// parallel step which was interrupted, or waits, answers those branches that wait for it. So does one that comes to a
+// step that failed, unless a branch that has ended could have made use of it.
+func (r *runner) source(use *inputUse) string {
+	for i := range r.recalled {
+		if r.recalled[i].Name == use.name {
+			return r.recalled[i].Source
+		}
+	}
+	begun := r.revisit && (r.next.action.spec.par != nil || r.spawned)
+	if begun && (!use.optional || r.status == StatusRunning || r.status == StatusWaiting) {
+		return sourceAnswer
+	}
+	return sourceGiven
+}
+
+// answered reports whether an event came after the step began. What a branch is known by does not change with it.
+func (v *visit) answered(input string) bool {
+	for i := range v.inputs {
+		if v.inputs[i].Name == input {
+			return v.inputs[i].Source == sourceAnswer
+		}
+	}
+	return false
+}

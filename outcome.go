@@ -61,3 +61,32 @@ func Read[T any](out *Outcome, err error) (T, error) {
 	}
 	return View[T](out.State)
 }
+
+// A Step is one ended step of the root, as Steps yields it.
+type Step struct {
+	Seq     int64
+	Attempt int
+	Action  string
+	Status  Status
+	Next    string // the action that follows; "" if none does
+	State   State  // after the step
+	Err     error  // of a failed or cancelled step
+}
+
+// String describes the step for people.
+func (s Step) String() string { return fmt.Sprintf("%d %s: %s", s.Seq, s.Action, s.Status) }
+
+// stepDone describes the step that has just ended; the position is behind it, unless it will run again.
+func (r *runner) stepDone(status Status, attempt int, err error) Step {
+	if r.branch != nil {
+		return Step{}
+	}
+	s := Step{Seq: r.seq, Attempt: attempt, Action: r.cur.node.action.name, Status: status, State: r.state(), Err: err}
+	switch {
+	case r.rerun:
+		s.Seq++
+	case r.next != nil:
+		s.Next = r.next.action.name
+	}
+	return s
+}

@@ -3,18 +3,9 @@ package burdock
 import (
 	"context"
 	"errors"
-	"fmt"
 )
 
 // run.go is the only place that advances an application, a root or a branch.
-
-// hooks is what a root's run adds to the loop; a branch has none.
-type hooks struct {
-	haltBefore map[string]bool
-	haltAfter  map[string]bool
-	committed  func() // told when a step is committed
-	reader
-}
 
 // advance runs steps until the application ends or something stops it. vanished says that a function called
 // runtime.Goexit and took the goroutine with it: this one continues with the step that was running.
@@ -388,49 +379,6 @@ func (r *runner) move(to *planNode) {
 	r.recalled, r.kept, r.revisit, r.spawned, r.spent, r.messages = nil, nil, false, false, 0, nil
 }
 
-// follow decides whether the run goes on to the next step.
-func (r *runner) follow(h *hooks, step Step) (ending, bool) {
-	if h == nil {
-		return endDone, r.next != nil
-	}
-	h.committed()
-	told := h.tell(step)
-	switch {
-	case h.halts(r.cur.node, r.next) != "" || h.haltAfter[r.last]:
-		if !h.haltAfter[r.last] {
-			r.halted = r.next.action.name
-		}
-		return endHalted, false
-	case !told && r.next != nil:
-		return endPaused, false
-	}
-	return endDone, r.next != nil
-}
-
-// halts returns the name of the next node if the run halts before it.
-func (h *hooks) halts(last, next *planNode) string {
-	if h == nil || next == nil || !h.haltBefore[next.action.name] || h.haltAfter[last.action.name] {
-		return ""
-	}
-	return next.action.name
-}
-
-func (h *hooks) tell(s Step) bool {
-	return h == nil || h.stepped == nil || h.stepped(s)
-}
-
-// halt stops before the next node although this run has done nothing. The mark is written to the checkpoint before it.
-func (r *runner) halt(ctx context.Context) (ending, error) {
-	r.halted = r.next.action.name
-	if r.records() {
-		if err := r.remark(ctx); err != nil {
-			r.halted = ""
-			return endFatal, err
-		}
-	}
-	return endHalted, nil
-}
-
 // wait ends the run before a step whose inputs nobody gave.
 func (r *runner) wait() (ending, error) {
 	r.release()
@@ -481,33 +429,4 @@ func (r *runner) closeAttempt() {
 		r.cur.cancel()
 	}
 	r.cur.att.close()
-}
-
-// A Step is one ended step of the root, as Steps yields it.
-type Step struct {
-	Seq     int64
-	Attempt int
-	Action  string
-	Status  Status
-	Next    string // the action that follows; "" if none does
-	State   State  // after the step
-	Err     error  // of a failed or cancelled step
-}
-
-// String describes the step for people.
-func (s Step) String() string { return fmt.Sprintf("%d %s: %s", s.Seq, s.Action, s.Status) }
-
-// stepDone describes the step that has just ended; the position is behind it, unless it will run again.
-func (r *runner) stepDone(status Status, attempt int, err error) Step {
-	if r.branch != nil {
-		return Step{}
-	}
-	s := Step{Seq: r.seq, Attempt: attempt, Action: r.cur.node.action.name, Status: status, State: r.state(), Err: err}
-	switch {
-	case r.rerun:
-		s.Seq++
-	case r.next != nil:
-		s.Next = r.next.action.name
-	}
-	return s
 }

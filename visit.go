@@ -4,16 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"log/slog"
-	"maps"
 	"reflect"
 	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/burdock-go/burdock/internal/fan"
 )
@@ -110,14 +107,6 @@ func (v *visit) known() string {
 	return v.id
 }
 
-// pulling is the context of the sequence.
-func (v *visit) pulling() context.Context {
-	if v.run.tree.tokens == nil {
-		return v.ctx
-	}
-	return &pullContext{v.ctx, v}
-}
-
 func (v *visit) config() fan.Config[branch] {
 	c := fan.Config[branch]{
 		Limit: v.par.opts.Limit, Buffer: v.par.opts.Buffer, MaxWaiting: v.par.opts.MaxWaiting,
@@ -141,23 +130,6 @@ func (v *visit) config() fan.Config[branch] {
 	return c
 }
 
-// await waits for the rate, whose Wait is somebody else's function.
-func (v *visit) await(rate Limiter) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &PanicError{Where: "MapOptions.Rate", Value: p, Stack: debug.Stack()}
-		}
-	}()
-	switch err := rate.Wait(v.ctx); {
-	case err == nil:
-		return nil
-	case v.ctx.Err() != nil:
-		return outside{context.Cause(v.ctx)}
-	default:
-		return v.fault("the Rate of ", err)
-	}
-}
-
 // interrupted stops the fan because the step's context has ended, before anything that ended with it can look like a
 // result or the end of the sequence. It returns false.
 func (v *visit) interrupted() bool {
@@ -175,141 +147,6 @@ func fromOutside(cause error) error {
 		return o.error
 	}
 	return cause
-}
-
-// pull fills in the next branch.
-func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			more, err = false, &PanicError{Where: "states", Value: p, Stack: debug.Stack()}
-		}
-		if h := v.puller.Load(); h != nil && h.end() {
-			v.run.tree.tokens <- struct{}{} // the branch, or whoever gives it back, has one of its own
-		}
-	}()
-	t, err, more := v.nextTask()
-	switch {
-	case (!more || err != nil) && v.ctx.Err() != nil:
-		return false, outside{context.Cause(v.ctx)} // a sequence that heeds its context is not at its end
-	case !more && err == nil:
-		v.ended = true
-		return false, nil
-	case err != nil:
-		return false, v.fault("states of ", err)
-	case n.Index >= v.par.opts.MaxBranches:
-		return false, v.fault("", fmt.Errorf("its sequence yields more than MaxBranches (%d) branches", v.par.opts.MaxBranches))
-	}
-	b := &n.B
-	b.plan = v.node.branches[t.run]
-	if err := b.init(v, n, t); err != nil {
-		return false, v.fault("", err)
-	}
-	if err := v.unique(b); err != nil {
-		return false, err
-	}
-	b.identify()
-	if t.special != nil && t.special.id != "" {
-		if err := v.named(b); err != nil {
-			return false, v.fault("", err)
-		}
-	}
-	if err := v.match(n); err != nil {
-		return false, err
-	}
-	if n.Found {
-		b.forget()
-	}
-	return true, nil
-}
-
-// fault names the action in the error of its sequence.
-func (v *visit) fault(of string, err error) error {
-	return fmt.Errorf("%saction %q: %w", of, v.node.action.name, err)
-}
-
-// nextTask asks the sequence, and leaves it behind if it ignores its cancellation for longer than Grace.
-func (v *visit) nextTask() (t task, err error, more bool) {
-	if v.run.tree.grace <= 0 {
-		return v.next()
-	}
-	return v.nextApart()
-}
-
-func (v *visit) nextApart() (t task, err error, more bool) {
-	type one struct {
-		t    task
-		err  error
-		more bool
-	}
-	p, how := apart(v.ctx, v.run.tree.grace, func() (p one) {
-		defer func() {
-			if value := recover(); value != nil {
-				p = one{err: &PanicError{Where: "states", Value: value, Stack: debug.Stack()}}
-			}
-		}()
-		p.t, p.err, p.more = v.next()
-		return p
-	})
-	switch how {
-	case leaked:
-		v.lost = v.leak("states")
-		return t, v.lost, false
-	case vanished:
-		return t, &PanicError{Where: "states", Value: ErrGoexit}, false
-	}
-	return p.t, p.err, p.more
-}
-
-// unique refuses a key that an earlier branch of the visit has. Keys are remembered by two hashes of 64 bits.
-func (v *visit) unique(b *branch) error {
-	tasks := v.par.kind == "map_tasks"
-	if len(b.plan.keys) == 0 && !tasks {
-		return nil
-	}
-	if v.keys == nil {
-		v.keys = map[[2]uint64]struct{}{}
-		v.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
-	}
-	text := b.key()
-	if !tasks { // two tasks of one key would have one path, whatever they run
-		text = b.plan.name + "\x00" + text
-	}
-	h := [2]uint64{maphash.String(v.seeds[0], text), maphash.String(v.seeds[1], text)}
-	if _, dup := v.keys[h]; dup {
-		return fmt.Errorf("action %q: two branches have the key %.200q; keys are unique within a visit", v.node.action.name, b.key())
-	}
-	v.keys[h] = struct{}{}
-	return nil
-}
-
-// named checks the id that a task has given its branch.
-func (v *visit) named(b *branch) error {
-	id := b.special.id
-	if why := badID(id); why != "" {
-		return fmt.Errorf("%s: its ID %s", b.called(), why)
-	}
-	if v.ids == nil {
-		v.ids = map[string]struct{}{}
-	}
-	if _, twice := v.ids[id]; twice {
-		return fmt.Errorf("%s: another one has the ID %q too", b.called(), id)
-	}
-	v.ids[id] = struct{}{}
-	if !b.records() {
-		return nil
-	}
-	cp, err := b.env().ledger.latest(v.ctx, id)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil
-	case err != nil:
-		return err
-	case cp.Parent != Ref{App: v.id, Seq: v.seq}:
-		return fmt.Errorf("%s: its ID %q is that of %s; an ID is unique in the store", b.called(), id, cp.Path)
-	case cp.Fingerprint != b.watched.print || cp.Task != b.plan.name || cp.Key != b.key():
-		return fmt.Errorf("%s: its ID %q was recorded with another State, Given or key; give it another ID", b.called(), id)
-	}
-	return nil
 }
 
 // joined gives a branch that ends its place among the results.
@@ -370,44 +207,6 @@ func (v *visit) reduce(f func(context.Context, feed) (reflect.Value, error)) (re
 		return r.out, &PanicError{Where: "reduce", Value: ErrGoexit}
 	}
 	return r.out, r.err
-}
-
-// How a function on a goroutine of its own has ended.
-type manner uint8
-
-const (
-	returned manner = iota
-	leaked          // it has not, and is left behind
-	vanished        // it called runtime.Goexit
-)
-
-// apart runs f on a goroutine of its own. When ctx has ended it waits for f no longer than grace.
-func apart[T any](ctx context.Context, grace time.Duration, f func() T) (out T, how manner) {
-	done := make(chan T, 1)
-	go func() {
-		defer close(done)
-		done <- f()
-	}()
-	select {
-	case out, ok := <-done:
-		return out, ended(ok)
-	case <-ctx.Done():
-	}
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
-	select {
-	case out, ok := <-done:
-		return out, ended(ok)
-	case <-timer.C:
-		return out, leaked
-	}
-}
-
-func ended(ok bool) manner {
-	if ok {
-		return returned
-	}
-	return vanished
 }
 
 // end says what the visit came to.
@@ -499,60 +298,6 @@ func (v *visit) tidy(drained bool) error {
 	return v.remark(drained)
 }
 
-// maxPending is how many pending steps an Outcome lists.
-const maxPending = 1000
-
-// suspend ends the visit because all that is left waits. It reports true if messages have come that change that.
-func (v *visit) suspend() (goOn bool) {
-	if err := v.run.tree.fetch(context.WithoutCancel(v.ctx)); err != nil {
-		v.run.tree.fail(err)
-		return false
-	}
-	return !v.fan.Suspend(ErrSuspended) && v.fan.Cause() == nil
-}
-
-// waits takes over what a suspended branch waits for, until an answer comes.
-func (v *visit) waits(b *branch) {
-	v.pend(b)
-	if b.run.has.inbox || v.run.tree.mail.some.Load() {
-		n, pending := b.node, b.run.pending
-		v.run.tree.mail.suspend(b.identity(), pending, func() {
-			v.resumed(b)
-			v.fan.Resume(n)
-		})
-	}
-}
-
-// resumed takes back what a branch has waited for.
-func (v *visit) resumed(b *branch) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	delete(v.pending, b)
-}
-
-// pend notes what a branch waits for.
-func (v *visit) pend(b *branch) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.pending == nil {
-		v.pending = map[*branch][]Pending{}
-	}
-	v.pending[b] = b.run.pending
-}
-
-// pendings returns the first steps that wait, in the order of the branches.
-func (v *visit) pendings() []Pending {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	waiting := slices.SortedFunc(maps.Keys(v.pending), func(a, b *branch) int { return cmp.Compare(a.node.Index, b.node.Index) })
-	var all []Pending
-	for _, b := range waiting {
-		room := maxPending - len(all)
-		all = append(all, v.pending[b][:min(room, len(v.pending[b]))]...)
-	}
-	return all
-}
-
 // mapError names the branches that have failed, in the order in which they did.
 func (v *visit) mapError() error {
 	v.mu.Lock()
@@ -587,65 +332,7 @@ func (v *visit) close(cancelled func() bool) {
 	v.run.revisit = true // should the step have to run again
 }
 
-// stopSequence tells the sequence that no more is wanted. It does so on a goroutine of its own, as what the sequence
-// does on its way out is its own affair: a panic or runtime.Goexit is too late to matter.
-func (v *visit) stopSequence() {
-	if v.ended || v.lost != nil {
-		return
-	}
-	v.ended = true
-	out := func() (none struct{}) {
-		defer func() { _ = recover() }()
-		v.stop()
-		return none
-	}
-	if v.run.tree.grace <= 0 {
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			out()
-		}()
-		<-done
-		return
-	}
-	if _, how := apart(v.ctx, v.run.tree.grace, out); how == leaked {
-		v.lost = v.leak("states")
-	}
-}
-
 // leak is the error of a function of the visit that Grace has left behind.
 func (v *visit) leak(which string) error {
 	return &LeakError{Path: v.run.path(), Action: v.node.action.name + " (" + which + ")", Cause: context.Cause(v.ctx)}
-}
-
-// answered reports whether an event came after the step began. What a branch is known by does not change with it.
-func (v *visit) answered(input string) bool {
-	for i := range v.inputs {
-		if v.inputs[i].Name == input {
-			return v.inputs[i].Source == sourceAnswer
-		}
-	}
-	return false
-}
-
-// How an event reached the step that used it.
-const (
-	sourceGiven  = "given"
-	sourceAnswer = "answer" // after the step had begun
-)
-
-// source says how an event reaches the next step. One that an earlier attempt had keeps its word. One that comes to a
-// parallel step which was interrupted, or waits, answers those branches that wait for it. So does one that comes to a
-// step that failed, unless a branch that has ended could have made use of it.
-func (r *runner) source(use *inputUse) string {
-	for i := range r.recalled {
-		if r.recalled[i].Name == use.name {
-			return r.recalled[i].Source
-		}
-	}
-	begun := r.revisit && (r.next.action.spec.par != nil || r.spawned)
-	if begun && (!use.optional || r.status == StatusRunning || r.status == StatusWaiting) {
-		return sourceAnswer
-	}
-	return sourceGiven
 }
