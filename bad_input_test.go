@@ -11,13 +11,6 @@ import (
 // bad_input_test.go has what programs and their executors may get wrong and no other file is about: each is an error that
 // names the place, the cause and, where there is one, the way out.
 
-// executing is an executor that is a function.
-type executing func(context.Context, *burdock.Branch) (*burdock.Outcome, error)
-
-func (f executing) Execute(ctx context.Context, b *burdock.Branch) (*burdock.Outcome, error) {
-	return f(ctx, b)
-}
-
 // E2: what an executor makes up is a failure of the branch, and it is recorded. It never ends the process.
 func TestE2_OutcomesThatCannotBe(t *testing.T) {
 	type mistyped struct {
@@ -43,13 +36,14 @@ func TestE2_OutcomesThatCannotBe(t *testing.T) {
 		"a key that is unknown":   {done(stranger{"o"}), `it has key "other", which the branch does not have`},
 		"no result":               {done(twigKey{"a"}), `the result twigOut reads keys ["word"], which have no value`},
 		"an empty outcome":        {&burdock.Outcome{}, `a branch does not stop as ""`},
+		"waiting for nothing":     {&burdock.Outcome{Stop: burdock.StopWaiting}, "it waits and does not say for what"},
 		"nothing":                 {nil, "neither an Outcome nor an error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inMemoryAndStore(t, func(t *testing.T, db burdock.Store) {
 				r := rigOf("a")
 				o := stored(db, nil)
-				o.Cascade.Executor = executing(func(context.Context, *burdock.Branch) (*burdock.Outcome, error) { return c.out, nil })
+				o.Cascade.Executor = executorFunc(func(context.Context, *burdock.Branch) (*burdock.Outcome, error) { return c.out, nil })
 				_, err := r.runWith(t.Context(), t, o)
 				wantTexts(t, err, "app/fan#1/a: step 1 (say)", c.want)
 				if db == nil {

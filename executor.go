@@ -268,8 +268,7 @@ func (v *visit) handOver(ctx context.Context, b *branch, ex Executor) (ending, e
 			if end != endDone || failed == nil || !errors.Is(failed, errMisfit) {
 				return end, failed
 			}
-			err = failed
-			return v.unable(ctx, b, err)
+			return v.unable(ctx, b, failed)
 		}
 		if err == nil {
 			err = errors.New("the executor returned neither an Outcome nor an error")
@@ -352,6 +351,9 @@ func (v *visit) adopt(ctx context.Context, br *Branch, out *Outcome) (ending, er
 	case StopFailed:
 		return v.fell(ctx, b, out)
 	case StopWaiting:
+		if len(out.Pending) == 0 {
+			return endDone, fmt.Errorf("%w: it waits and does not say for what", errMisfit)
+		}
 		if !br.here {
 			if err := v.reread(b, br); err != nil {
 				return endFatal, err
