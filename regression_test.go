@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/burdock-go/burdock"
@@ -225,33 +225,24 @@ func TestAnAttemptWaitsForItsNext(t *testing.T) {
 
 // M4: what a goroutine of a sequence has lent in one pull is not taken for a loan of the next.
 func TestM4_ALoanOfOnePullIsNotThatOfTheNext(t *testing.T) {
-	over := make(chan struct{})
-	in := make(chan struct{})
-	act := burdock.Func("act", func(_ context.Context, in forkCount) (forkCount, error) { return in, nil })
-	each := burdock.MapStates("each", act, func(ctx context.Context, _ burdock.None) iter.Seq2[forkCount, error] {
-		return func(yield func(forkCount, error) bool) {
-			go burdock.Unslotted(ctx, func() { close(in); <-over })
-			<-in
-			_ = yield(forkCount{0}, nil) && yield(forkCount{1}, nil)
-		}
-	}, burdock.List[forkCount, forkCount, burdock.None](func(all []forkCount) forkCount { return forkCount{len(all)} }), nil)
-	app := newApp(t, burdock.MustGraph("g", burdock.Node(each)), &burdock.Options{MaxConcurrency: 1})
-	done := make(chan error, 1)
-	go func() { _, err := app.Run(t.Context()); done <- err }()
-	select {
-	case err := <-done:
-		t.Log(err)
-	case <-time.After(2 * time.Second):
-		t.Error("Run hangs")
-		buf := make([]byte, 1<<16)
-		for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-			if strings.Contains(g, "visit).pull") {
-				t.Logf("%.700s", g)
+	synctest.Test(t, func(t *testing.T) {
+		lent, over := make(chan struct{}), make(chan struct{})
+		var borrower sync.WaitGroup
+		act := burdock.Func("act", func(_ context.Context, in forkCount) (forkCount, error) { return in, nil })
+		each := burdock.MapStates("each", act, func(ctx context.Context, _ burdock.None) iter.Seq2[forkCount, error] {
+			return func(yield func(forkCount, error) bool) {
+				borrower.Go(func() { burdock.Unslotted(ctx, func() { close(lent); <-over }) })
+				<-lent
+				_ = yield(forkCount{0}, nil) && yield(forkCount{1}, nil)
 			}
+		}, burdock.List[forkCount, forkCount, burdock.None](func(all []forkCount) forkCount { return forkCount{len(all)} }), nil)
+		app := newApp(t, burdock.MustGraph("g", burdock.Node(each)), &burdock.Options{MaxConcurrency: 1})
+		if _, err := app.Run(t.Context()); err != nil {
+			t.Error(err)
 		}
-	}
-	close(over)
-	time.Sleep(100 * time.Millisecond)
+		close(over)
+		borrower.Wait()
+	})
 }
 
 // M8: a Rate that calls runtime.Goexit is an error, not the end of the sequence.
