@@ -1,8 +1,10 @@
 package fan
 
 import (
+	"cmp"
 	"runtime"
-	"sync"
+	"slices"
+	"sync/atomic"
 )
 
 // A Config says what to run. All fields but Take and Give are required.
@@ -44,61 +46,63 @@ const (
 type Fan[B any] struct {
 	c    Config[B]
 	gone chan struct{} // closed when the last worker has ended after Close began
+	many bool          // workers can run at one moment
 
-	mu          sync.Mutex // guards what follows; never held while waiting for anything but itself
-	ready       sync.Cond  // the consumer waits for a result
-	turn        sync.Cond  // workers wait for their turn to pull
-	room        sync.Cond  // the one whose turn it is waits for room in the buffer
+	gate        // guards what follows
 	tasks       list[B]
+	held        list[B] // pulled, or resumed, and not started yet
 	joined      list[B]
-	held        []*Node[B] // pulled by Prefetch and not settled
 	pulls       int64
 	joins       int64
 	outstanding int // pulled, not delivered, not suspended
 	waiting     int // suspended
 	active      int // running
 	workers     int
-	idle        int  // workers that wait for their turn
+	reading     int  // goroutines that wait in Next
+	idle        int  // workers that sleep until there is something for them
 	woken       bool // one of them was woken and has not come back yet
+	looking     bool // a worker is about to sleep, and watches seen
 	pulling     bool // a worker has its turn
-	readers     int  // goroutines that wait in Next
 	taking      bool // it has found room and not started its task yet
 	awaits      bool // whoever has its turn is in Config.Await
+	asDone      bool // joined is kept, as somebody has asked for it
 	exhausted   bool
 	empty       bool // gone is closed
 	cause       error
+
+	seen atomic.Bool // there is something for a worker that looks
 }
 
 // New makes a Fan. Nothing runs before Start or Next.
 func New[B any](c Config[B]) *Fan[B] {
-	f := &Fan[B]{c: c, gone: make(chan struct{})}
-	f.ready.L, f.turn.L, f.room.L = &f.mu, &f.mu, &f.mu
-	f.tasks.at, f.joined.at = inTasks, inJoined
+	f := &Fan[B]{c: c, gone: make(chan struct{}), many: runtime.GOMAXPROCS(0) > 1}
+	f.gate.init(func() { f.work(nil, false) })
+	f.tasks.at, f.held.at, f.joined.at = inTasks, inHeld, inJoined
 	return f
 }
 
 // Start starts the first worker, if none has been started.
 func (f *Fan[B]) Start() {
-	f.mu.Lock()
+	f.lock()
 	f.startLocked()
-	f.mu.Unlock()
+	f.unlock()
 }
 
 func (f *Fan[B]) startLocked() {
-	if f.workers == 0 && f.cause == nil && (!f.exhausted || len(f.held) > 0) {
-		f.workers++
-		go f.work(nil, false)
+	if f.workers == 0 && f.cause == nil && (!f.exhausted || f.held.first != nil) {
+		f.hire()
 	}
 }
 
 // Next waits for the next result in the given order. It returns nil when there is none left, when what is left is
 // suspended, see Suspended, or when the fan was stopped, see Cause.
 func (f *Fan[B]) Next(order Order) *Node[B] {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for yielded := false; f.cause == nil; {
+	f.lock()
+	defer f.unlock()
+	for f.cause == nil {
 		n := f.tasks.first
 		if order == AsDone {
+			f.keepJoined()
 			n = f.joined.first
 		}
 		switch {
@@ -111,60 +115,79 @@ func (f *Fan[B]) Next(order Order) *Node[B] {
 			return nil
 		}
 		f.startLocked()
-		if !yielded { // quick tasks have a result by then, and going to sleep for each would cost more than they do
-			yielded = true
-			f.mu.Unlock()
-			runtime.Gosched()
-			f.mu.Lock()
-			continue
-		}
-		f.readers++
+		f.reading++
 		f.ready.Wait()
-		f.readers--
+		f.reading--
 	}
 	return nil
 }
 
-// deliver takes a result out of both lists.
+// deliver takes a result out of its lists.
 func (f *Fan[B]) deliver(n *Node[B]) {
 	f.tasks.remove(n)
-	f.joined.remove(n)
+	if f.asDone {
+		f.joined.remove(n)
+	}
 	n.phase = delivered
 	f.outstanding--
-	if f.outstanding < f.c.Buffer {
-		f.room.Signal()
+	if f.outstanding == f.c.Buffer-1 {
+		f.tell(puller)
 	}
-	if f.readers > 0 {
-		f.ready.Broadcast()
+	if f.reading > 0 {
+		f.tell(readers)
 	}
+}
+
+// keepJoined makes the joined list for the first who asks for results in the order of completion.
+func (f *Fan[B]) keepJoined() {
+	if f.asDone {
+		return
+	}
+	f.asDone = true
+	var all []*Node[B]
+	for n := f.tasks.first; n != nil; n = n.links[inTasks].next {
+		if n.isJoined {
+			all = append(all, n)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *Node[B]) int { return cmp.Compare(a.Join, b.Join) })
+	for _, n := range all {
+		f.joined.push(n)
+	}
+}
+
+// hire starts one more worker.
+func (f *Fan[B]) hire() {
+	f.workers++
+	f.starts++
 }
 
 // stuck reports whether nothing runs and nothing can start, so that the consumer would wait for ever: what is left is
 // suspended, or finished behind a suspended task.
 func (f *Fan[B]) stuck() bool {
-	return f.waiting > 0 && f.active == 0 && !f.taking && len(f.held) == 0 && (f.exhausted || f.full())
+	return f.waiting > 0 && f.active == 0 && !f.taking && f.held.first == nil && (f.exhausted || f.full())
 }
 
 // Suspended reports whether tasks are suspended and nothing else is left to deliver or run.
 func (f *Fan[B]) Suspended() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	return f.cause == nil && f.stuck()
 }
 
 // Suspend stops the fan with cause if nothing is left but suspended tasks, and reports whether it did. A task that is
 // resumed at the same moment comes before or after, never in between.
 func (f *Fan[B]) Suspend(cause error) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	return f.cause == nil && f.stuck() && f.stop(cause)
 }
 
 // Resume runs a suspended task again: what it waits for has come. It may be called while the task is on its way to being
 // suspended; one that has ended, or whose fan was stopped, stays as it is.
 func (f *Fan[B]) Resume(n *Node[B]) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	switch {
 	case f.cause != nil:
 	case n.phase == running:
@@ -179,23 +202,16 @@ func (f *Fan[B]) resume(n *Node[B]) {
 	n.phase = pulled
 	f.waiting--
 	f.outstanding++
-	f.held = append(f.held, n)
-	f.room.Signal()
-	switch {
-	case f.idle > 0 && !f.pulling && !f.woken:
-		f.woken = true
-		f.turn.Signal()
-	case f.idle == 0 && f.workers < f.c.Limit:
-		f.workers++
-		go f.work(nil, false)
-	}
+	f.held.push(n)
+	f.tell(puller)
+	f.summon()
 }
 
 // Stop ends the fan early: no task starts any more, Next returns nil, and Config.Stopped is called. The first cause
 // counts; it reports whether this was the first.
 func (f *Fan[B]) Stop(cause error) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	return f.stop(cause)
 }
 
@@ -206,25 +222,25 @@ func (f *Fan[B]) stop(cause error) bool {
 	}
 	f.cause = cause
 	f.c.Stopped(cause)
-	f.ready.Broadcast()
-	f.turn.Broadcast()
-	f.room.Broadcast()
+	f.tell(readers)
+	f.tell(allWorkers)
+	f.tell(puller)
 	return true
 }
 
 // Cause returns why the fan was stopped, or nil.
 func (f *Fan[B]) Cause() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	return f.cause
 }
 
 // Close waits until all workers have ended, or until giveUp is closed; nil never is. It reports whether they have. The
 // caller has called Stop.
 func (f *Fan[B]) Close(giveUp func() <-chan struct{}) bool {
-	f.mu.Lock()
+	f.lock()
 	none := f.workers == 0
-	f.mu.Unlock()
+	f.unlock()
 	if none {
 		return true
 	}
@@ -242,9 +258,9 @@ func (f *Fan[B]) Close(giveUp func() <-chan struct{}) bool {
 
 // Rest yields what was pulled and never delivered. It is called after Close.
 func (f *Fan[B]) Rest(yield func(n *Node[B]) bool) {
-	f.mu.Lock()
+	f.lock()
 	first := f.tasks.first
-	f.mu.Unlock()
+	f.unlock()
 	for n := first; n != nil; n = n.links[inTasks].next {
 		if !yield(n) {
 			return
@@ -254,7 +270,7 @@ func (f *Fan[B]) Rest(yield func(n *Node[B]) bool) {
 
 // Pulled returns how many tasks were pulled.
 func (f *Fan[B]) Pulled() int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	return f.pulls
 }

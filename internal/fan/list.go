@@ -10,7 +10,7 @@ type Node[B any] struct {
 	isJoined bool
 	resumed  bool // while it runs: what it is about to wait for has come
 	phase    phase
-	links    [2]link[B] // in the task list and in the joined list
+	links    [2]link[B] // in the task list, and in the held list before it starts or the joined list after
 }
 
 // Skipped reports whether the task was never started. It is asked after Close, like Suspended.
@@ -31,10 +31,11 @@ const (
 	delivered              // the consumer has it
 )
 
-// The links of a node.
+// The links of a node. Nothing is held and joined at once.
 const (
 	inTasks = iota
-	inJoined
+	inHeld
+	inJoined = inHeld
 )
 
 // list is an intrusive list. at chooses which of a node's two links it uses.
