@@ -82,13 +82,11 @@ func MapStates[In, Sub, Res, Out any](name string, action Runnable,
 	states func(context.Context, In) iter.Seq2[Sub, error],
 	reduce func(context.Context, In, *Results[Sub, Res]) (Out, error), opts *MapOptions,
 ) *Action {
-	pull := func(ctx context.Context, in In) pulled {
-		// The states are pulled as they are: a sequence of tasks around them would cost a copy of each on its way.
-		next, stop := iter.Pull2(func(yield func(Sub, error) bool) { states(ctx, in)(yield) })
-		return pulled{stop: stop, next: func() (task, error, bool) {
-			sub, err, more := next()
-			return task{sub: &sub}, err, more
-		}}
+	pull := func(ctx context.Context, in In) iter.Seq2[task, error] {
+		return func(yield func(task, error) bool) {
+			// Not a loop: its body may be called when it is over, by a function that keeps it.
+			states(ctx, in)(func(sub Sub, err error) bool { return yield(task{sub: &sub}, err) })
+		}
 	}
 	return newMap("map_states", name, []Runnable{action}, pull, reduce, opts, states == nil)
 }
@@ -100,8 +98,8 @@ func MapActions[In, Sub, Res, Out any](name string, actions []Runnable,
 	state func(context.Context, In) (Sub, error),
 	reduce func(context.Context, In, *Results[Sub, Res]) (Out, error), opts *MapOptions,
 ) *Action {
-	pull := func(ctx context.Context, in In) pulled {
-		return tasksOf(func(yield func(task, error) bool) {
+	pull := func(ctx context.Context, in In) iter.Seq2[task, error] {
+		return func(yield func(task, error) bool) {
 			sub, err := beginning(ctx, in, state)
 			for i, a := range actions {
 				each := sub
@@ -109,7 +107,7 @@ func MapActions[In, Sub, Res, Out any](name string, actions []Runnable,
 					return
 				}
 			}
-		})
+		}
 	}
 	a := newMap("map_actions", name, actions, pull, reduce, opts, false)
 	if state == nil && reflect.TypeFor[In]() != reflect.TypeFor[Sub]() {
@@ -130,8 +128,8 @@ func beginning[In, Sub any](ctx context.Context, in In, state func(context.Conte
 // Subgraph makes an action that runs a graph of its own: only In goes in, only Out comes out. The graph is a branch with
 // its own id, log and checkpoints; its error is the step's.
 func Subgraph[In, Out any](name string, graph Runnable) *Action {
-	pull := func(_ context.Context, in In) pulled {
-		return tasksOf(func(yield func(task, error) bool) { yield(task{key: name, sub: &in}, nil) })
+	pull := func(_ context.Context, in In) iter.Seq2[task, error] {
+		return func(yield func(task, error) bool) { yield(task{key: name, sub: &in}, nil) }
 	}
 	reduce := func(_ context.Context, _ In, rs *Results[In, Out]) (out Out, err error) {
 		for r := range rs.OK() {
@@ -171,19 +169,8 @@ type task struct {
 	special *special
 }
 
-// pulled is a sequence of tasks that are pulled one by one.
-type pulled struct {
-	next func() (t task, err error, more bool)
-	stop func()
-}
-
-func tasksOf(seq iter.Seq2[task, error]) pulled {
-	next, stop := iter.Pull2(seq)
-	return pulled{next, stop}
-}
-
 func newMap[In, Sub, Res, Out any](kind, name string, uses []Runnable,
-	pull func(context.Context, In) pulled,
+	pull func(context.Context, In) iter.Seq2[task, error],
 	reduce func(context.Context, In, *Results[Sub, Res]) (Out, error), opts *MapOptions, noStates bool,
 ) *Action {
 	par := &parallel{kind: kind, tasks: uses, sub: reflect.TypeFor[Sub](), res: reflect.TypeFor[Res]()}
@@ -201,7 +188,7 @@ func newMap[In, Sub, Res, Out any](kind, name string, uses []Runnable,
 		if err != nil {
 			return reflect.Value{}, err
 		}
-		return a.visit(ctx, par, func(ctx context.Context) pulled { return pull(ctx, fr.in) },
+		return a.visit(ctx, par, func(ctx context.Context) iter.Seq2[task, error] { return pull(ctx, fr.in) },
 			func(ctx context.Context, f feed) (reflect.Value, error) {
 				out, err := reduce(ctx, fr.in, &Results[Sub, Res]{feed: f})
 				return reflect.ValueOf(&out).Elem(), err

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"iter"
 	"runtime/debug"
-
-	"github.com/burdock-go/burdock/internal/fan"
 )
 
 // pulling is the context of the sequence.
@@ -35,8 +34,9 @@ func (v *visit) await(rate Limiter) (err error) {
 	}
 }
 
-// pull fills in the next branch.
-func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
+// pull asks the sequence for the next branches. The last one that is wanted is taken here; those before it were taken
+// where the sequence yielded them, see handfuls.
+func (v *visit) pull(wanted int) (more bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			more, err = false, &PanicError{Where: "states", Value: p, Stack: debug.Stack()}
@@ -45,8 +45,14 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 			v.run.tree.tokens <- struct{}{} // the branch, or whoever gives it back, has one of its own
 		}
 	}()
+	if v.wanted = wanted; v.run.tree.grace > 0 { // what is left behind must not add a branch some day
+		v.wanted = 1
+	}
 	t, err, more := v.nextTask()
+	v.wanted = 0
 	switch {
+	case v.broken != nil:
+		return false, v.broken
 	case (!more || err != nil) && v.ctx.Err() != nil:
 		return false, outside{context.Cause(v.ctx)} // a sequence that heeds its context is not at its end
 	case !more && err == nil:
@@ -54,30 +60,64 @@ func (v *visit) pull(n *fan.Node[branch]) (more bool, err error) {
 		return false, nil
 	case err != nil:
 		return false, v.fault("states of ", err)
-	case n.Index >= v.par.opts.MaxBranches:
-		return false, v.fault("", fmt.Errorf("its sequence yields more than MaxBranches (%d) branches", v.par.opts.MaxBranches))
+	case t.sub == nil: // all were taken
+		return true, nil
+	}
+	_, err = v.add(t)
+	return err == nil, err
+}
+
+// handfuls is the sequence with all but the last task of each turn taken out, as they come. To go back and forth between
+// two goroutines for each task costs as much as the task.
+func (v *visit) handfuls(seq iter.Seq2[task, error]) iter.Seq2[task, error] {
+	return func(yield func(task, error) bool) {
+		seq(func(t task, err error) bool {
+			if err != nil || v.wanted < 2 {
+				return yield(t, err)
+			}
+			v.wanted, v.broken = v.addHere(t)
+			return v.wanted > 0 || yield(task{}, nil)
+		})
+	}
+}
+
+// addHere is add on the goroutine of the sequence, which must not see a panic of the engine or of a key's methods.
+func (v *visit) addHere(t task) (wanted int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			wanted, err = 0, &PanicError{Where: "states", Value: p, Stack: debug.Stack()}
+		}
+	}()
+	return v.add(t)
+}
+
+// add makes a branch of a task. It returns how many more are wanted in this turn.
+func (v *visit) add(t task) (wanted int, err error) {
+	n := v.fan.Node()
+	if n.Index >= v.par.opts.MaxBranches {
+		return 0, v.fault("", fmt.Errorf("its sequence yields more than MaxBranches (%d) branches", v.par.opts.MaxBranches))
 	}
 	b := &n.B
 	b.plan = v.node.branches[t.run]
 	if err := b.init(v, n, t); err != nil {
-		return false, v.fault("", err)
+		return 0, v.fault("", err)
 	}
 	if err := v.unique(b); err != nil {
-		return false, err
+		return 0, err
 	}
 	b.identify()
 	if t.special != nil && t.special.id != "" {
 		if err := v.named(b); err != nil {
-			return false, v.fault("", err)
+			return 0, v.fault("", err)
 		}
 	}
 	if err := v.match(n); err != nil {
-		return false, err
+		return 0, err
 	}
 	if n.Found {
 		b.forget()
 	}
-	return true, nil
+	return v.fan.Add(n), nil
 }
 
 // fault names the action in the error of its sequence.

@@ -17,8 +17,8 @@ func MapActionsAndStates[In, Sub, Res, Out any](name string, actions []Runnable,
 	states func(context.Context, In) iter.Seq2[Sub, error],
 	reduce func(context.Context, In, *Results[Sub, Res]) (Out, error), opts *MapOptions,
 ) *Action {
-	pull := func(ctx context.Context, in In) pulled {
-		return tasksOf(func(yield func(task, error) bool) {
+	pull := func(ctx context.Context, in In) iter.Seq2[task, error] {
+		return func(yield func(task, error) bool) {
 			for sub, err := range states(ctx, in) {
 				for i := range actions {
 					each := sub
@@ -27,7 +27,7 @@ func MapActionsAndStates[In, Sub, Res, Out any](name string, actions []Runnable,
 					}
 				}
 			}
-		})
+		}
 	}
 	a := newMap("map_actions_and_states", name, actions, pull, reduce, opts, states == nil)
 	a.spec.par.product = true
@@ -69,8 +69,8 @@ func MapTasks[In, Sub, Res, Out any](name string, uses []Runnable,
 	tasks func(context.Context, In) iter.Seq2[Task[Sub], error],
 	reduce func(context.Context, In, *Results[Sub, Res]) (Out, error), opts *MapOptions,
 ) *Action {
-	pull := func(ctx context.Context, in In) pulled {
-		return tasksOf(func(yield func(task, error) bool) {
+	pull := func(ctx context.Context, in In) iter.Seq2[task, error] {
+		return func(yield func(task, error) bool) {
 			for t, err := range tasks(ctx, in) {
 				made := task{key: t.Key, sub: &t.State, special: t.special()}
 				if err == nil {
@@ -80,7 +80,7 @@ func MapTasks[In, Sub, Res, Out any](name string, uses []Runnable,
 					return
 				}
 			}
-		})
+		}
 	}
 	return newMap("map_tasks", name, uses, pull, reduce, opts, tasks == nil)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"iter"
 	"log/slog"
 	"reflect"
 	"runtime/debug"
@@ -35,6 +36,8 @@ type visit struct {
 	fan    *fan.Fan[branch]
 	next   func() (task, error, bool)
 	stop   func()
+	wanted int           // tasks that the turn in which the sequence is pulled has room for
+	broken error         // why a task that the sequence yielded was not taken
 	env    *env          // of the branches
 	given  sources       // the inputs that branches begin with
 	inputs []InputRecord // what the step is recorded with
@@ -60,7 +63,7 @@ type visit struct {
 }
 
 // visit runs a parallel action.
-func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Context) pulled,
+func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Context) iter.Seq2[task, error],
 	reduce func(context.Context, feed) (reflect.Value, error),
 ) (reflect.Value, error) {
 	v := &visit{run: a.run, of: a.run.member, node: a.node, seq: a.seq, par: par, depth: a.run.depth() + 1, rerun: a.run.rerun}
@@ -74,8 +77,7 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	}
 	v.fan = fan.New(v.config())
 	a.where = "states"
-	seq := pull(v.pulling())
-	v.next, v.stop = seq.next, seq.stop
+	v.next, v.stop = iter.Pull2(v.handfuls(pull(v.pulling())))
 	cancelled := context.AfterFunc(ctx, func() { v.fan.Stop(outside{context.Cause(ctx)}) })
 	defer v.close(cancelled)
 	if err := v.restore(); err != nil {

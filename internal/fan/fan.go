@@ -19,9 +19,9 @@ type Config[B any] struct {
 	// token back that no task used. A task is started with a token and gives it back itself. Nil: no tokens.
 	Take func() bool
 	Give func()
-	// Pull fills in the next task and reports whether there was one. If the task has its result already, Pull sets
-	// Found, and it is not run. Pull is called by one goroutine at a time.
-	Pull func(n *Node[B]) (bool, error)
+	// Pull adds the next tasks of the sequence, see Add: one at least, unless the sequence has ended, and not more than
+	// wanted. It reports whether there may be more. It is called by one goroutine at a time.
+	Pull func(wanted int) (more bool, err error)
 	// Run runs a task and reports whether the task has its result; if not it is suspended: it waits for something that
 	// this visit does not bring. If the task calls runtime.Goexit, Run is called again on another goroutine with resumed
 	// set.
@@ -63,6 +63,7 @@ type Fan[B any] struct {
 	woken       bool // one of them was woken and has not come back yet
 	looking     bool // a worker is about to sleep, and watches seen
 	pulling     bool // a worker has its turn
+	wanted      int  // tasks that it may still pull
 	taking      bool // it has found room and not started its task yet
 	awaits      bool // whoever has its turn is in Config.Await
 	asDone      bool // joined is kept, as somebody has asked for it
@@ -76,7 +77,7 @@ type Fan[B any] struct {
 // New makes a Fan. Nothing runs before Start or Next.
 func New[B any](c Config[B]) *Fan[B] {
 	f := &Fan[B]{c: c, gone: make(chan struct{}), many: runtime.GOMAXPROCS(0) > 1}
-	f.gate.init(func() { f.work(nil, false) })
+	f.init(func() { f.work(nil, false) })
 	f.tasks.at, f.held.at, f.joined.at = inTasks, inHeld, inJoined
 	return f
 }

@@ -27,7 +27,8 @@ type rig struct {
 
 	jobs   []job
 	next   int
-	fails  error // of the sequence, after the jobs
+	fails  error                  // of the sequence, after the jobs
+	ask    func(n *fan.Node[job]) // the sequence is asked for a task
 	tokens chan struct{}
 
 	running, most   atomic.Int64
@@ -67,19 +68,27 @@ func (r *rig) config(limit, buffer int) fan.Config[job] {
 	return c
 }
 
-func (r *rig) pull(n *fan.Node[job]) (bool, error) {
-	if r.next == len(r.jobs) {
-		return false, r.fails
+func (r *rig) pull(int) (bool, error) {
+	for {
+		if r.next == len(r.jobs) {
+			return false, r.fails
+		}
+		n := r.Node()
+		n.B = r.jobs[r.next]
+		if r.ask != nil {
+			r.ask(n)
+		}
+		r.next++
+		if n.B.found > 0 {
+			n.Found, n.Join = true, n.B.found
+		}
+		if !n.B.suspend {
+			raise(&r.mostOutstanding, r.pulled.Add(1)-r.deliv.Load())
+		}
+		if r.Add(n) == 0 {
+			return true, nil
+		}
 	}
-	n.B = r.jobs[r.next]
-	r.next++
-	if n.B.found > 0 {
-		n.Found, n.Join = true, n.B.found
-	}
-	if !n.B.suspend {
-		raise(&r.mostOutstanding, r.pulled.Add(1)-r.deliv.Load())
-	}
-	return true, nil
 }
 
 func raise(most *atomic.Int64, n int64) {
@@ -216,8 +225,8 @@ func TestSequenceGoexitStops(t *testing.T) {
 		r.tokens = tokens
 		r.jobs = make([]job, i%4)
 		pull := c.Pull
-		c.Pull = func(n *fan.Node[job]) (bool, error) {
-			more, _ := pull(n)
+		c.Pull = func(wanted int) (bool, error) {
+			more, _ := pull(wanted)
 			if !more {
 				runtime.Goexit()
 			}
@@ -399,15 +408,8 @@ func TestTurnIsTakenAtOnce(t *testing.T) {
 	for _, limit := range []int{2, 3, 8} {
 		synctest.Test(t, func(t *testing.T) {
 			r := &rig{stopped: make(chan struct{}), jobs: slices.Repeat([]job{{delay: time.Second}}, 10)}
-			c := r.config(limit, 99)
-			pull := c.Pull
-			c.Pull = func(n *fan.Node[job]) (bool, error) {
-				if n.Index < 10 {
-					time.Sleep(2 * time.Second)
-				}
-				return pull(n)
-			}
-			r.Fan = fan.New(c)
+			r.ask = func(*fan.Node[job]) { time.Sleep(2 * time.Second) }
+			r.Fan = fan.New(r.config(limit, 99))
 			begin := time.Now()
 			for r.read(fan.AsDone) != nil {
 			}
@@ -425,13 +427,7 @@ func TestSlowPullIsNotStuck(t *testing.T) {
 		r := &rig{jobs: []job{{suspend: true, delay: time.Second}, {}}, stopped: make(chan struct{})}
 		c := r.config(2, 9)
 		c.MaxWaiting = 1
-		pull := c.Pull
-		c.Pull = func(n *fan.Node[job]) (bool, error) {
-			if n.Index == 1 {
-				time.Sleep(time.Minute)
-			}
-			return pull(n)
-		}
+		r.ask = func(n *fan.Node[job]) { time.Sleep(time.Duration(n.Index) * time.Minute) }
 		r.Fan = fan.New(c)
 		if n := r.read(fan.AsDone); n == nil || n.Index != 1 {
 			t.Errorf("got %v, want the task that was being pulled", n)

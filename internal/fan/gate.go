@@ -43,7 +43,18 @@ func (l *locker) Lock() { (*gate)(l).lock() }
 // Unlock implements sync.Locker.
 func (l *locker) Unlock() { (*gate)(l).unlock() }
 
-func (g *gate) lock() { g.mu.Lock() }
+// tries is how often a gate is tried before it is waited for. It is held for some tens of nanoseconds, and a sync.Mutex
+// pauses for longer than that before it tries again, and then sleeps.
+const tries = 100
+
+func (g *gate) lock() {
+	for range tries {
+		if g.mu.TryLock() {
+			return
+		}
+	}
+	g.mu.Lock()
+}
 
 // tell wakes somebody when the gate is released.
 func (g *gate) tell(w whom) { g.told |= w }

@@ -5,7 +5,7 @@ type Node[B any] struct {
 	B     B
 	Index int64 // position in the sequence
 	Join  int64 // 1, 2, ... in the order of joining; 0 before
-	Found bool  // set by Config.Pull: the task has its result already, and its Join number if it has one
+	Found bool  // set before Add: the task has its result already, and its Join number if it has one; it is not run
 
 	isJoined bool
 	resumed  bool // while it runs: what it is about to wait for has come

@@ -1,32 +1,45 @@
 package fan
 
-import (
-	"cmp"
-	"slices"
-)
+// Node returns the node of the next task, for Config.Pull to fill in and Add.
+func (f *Fan[B]) Node() *Node[B] {
+	return &Node[B]{Index: f.pulls} // only whoever pulls changes it
+}
 
-// pull adds a handful of tasks to those that are held. It reports whether there may be more.
-func (f *Fan[B]) pull() (more bool) {
-	for left := f.handful(); left > 0 && f.cause == nil && !f.exhausted && !f.full(); left-- {
-		f.unlock()
-		n, more := f.next()
-		f.lock()
-		if !more {
-			return false
-		}
-		f.link(n)
-		if n.Found {
-			n.phase = done
-			f.joinFound(n)
-			f.tell(readers)
-			continue
-		}
+// Add adds the next task while Config.Pull is called, on whatever goroutine the sequence runs. It returns how many more
+// may follow before Pull returns.
+func (f *Fan[B]) Add(n *Node[B]) (wanted int) {
+	f.lock()
+	defer f.unlock()
+	f.pulls++
+	f.outstanding++
+	f.tasks.push(n)
+	if n.Found {
+		n.phase = done
+		f.joinFound(n)
+		f.tell(readers)
+	} else {
 		f.held.push(n)
-		if left > 1 { // the next one may take its time
-			f.summon()
-		}
 	}
-	return f.cause == nil && !f.exhausted
+	if f.wanted--; f.wanted <= 0 || f.cause != nil || f.full() {
+		f.wanted = 0
+	} else if f.held.first != nil { // the next one may take its time
+		f.summon()
+	}
+	return f.wanted
+}
+
+// pull adds a handful of tasks to those that are held. It reports whether there may be more. There is no deferred lock:
+// the sequence may call runtime.Goexit.
+func (f *Fan[B]) pull() (more bool) {
+	if f.exhausted || f.cause != nil {
+		return false
+	}
+	wanted := f.handful()
+	f.wanted = wanted
+	f.unlock()
+	more = f.ask(wanted)
+	f.lock()
+	return more
 }
 
 // handful is how many tasks one turn brings: half of the places that are free, so that another worker has some too. With
@@ -38,24 +51,22 @@ func (f *Fan[B]) handful() int {
 	return min((f.c.Limit-f.active+1)/2, mostAhead)
 }
 
-// next asks the sequence. Its error stops the fan in the same breath: otherwise the consumer could take a broken
-// sequence for one that has ended.
-func (f *Fan[B]) next() (n *Node[B], more bool) {
-	n = new(Node[B])
-	n.Index = f.pulls
+// ask asks the sequence. Its error stops the fan in the same breath: otherwise the consumer could take
+// a broken sequence for one that has ended.
+func (f *Fan[B]) ask(wanted int) (more bool) {
 	returned := false
 	defer func() {
 		if !returned {
 			f.end(f.c.Vanished())
 		}
 	}()
-	more, err := f.c.Pull(n)
+	more, err := f.c.Pull(wanted)
 	returned = true
 	if !more || err != nil {
 		f.end(err)
-		return nil, false
+		return false
 	}
-	return n, true
+	return true
 }
 
 // end says that the sequence has ended, with an error or without.
@@ -68,40 +79,24 @@ func (f *Fan[B]) end(err error) {
 	}
 }
 
-func (f *Fan[B]) link(n *Node[B]) {
-	f.pulls++
-	f.outstanding++
-	f.tasks.push(n)
-}
-
-// Prefetch pulls up to n tasks without starting them. Those that are found to have a result already are joined in the
-// order of their join numbers; the next free number is above last. It is called by the consumer before anything runs,
-// and reports an error of the sequence.
+// Prefetch pulls up to n tasks without starting them. The numbers of those that will join are above last. It is called by
+// the consumer before anything runs, and reports an error of the sequence.
 func (f *Fan[B]) Prefetch(n, last int64) error {
-	var found []*Node[B]
-	for f.pulls < n && f.Cause() == nil && !f.Exhausted() {
-		node, more := f.next()
-		if !more {
-			break
-		}
-		f.lock()
-		f.link(node)
-		if node.Found {
-			node.phase = done
-			found = append(found, node)
-		} else {
-			f.held.push(node)
-		}
-		f.unlock()
+	for f.wantsOne(n) {
+		f.ask(1)
 	}
-	slices.SortStableFunc(found, func(a, b *Node[B]) int { return cmp.Compare(a.Join, b.Join) })
 	f.lock()
 	defer f.unlock()
-	for _, node := range found {
-		f.joinFound(node)
-	}
 	f.joins = max(f.joins, last)
 	return f.cause
+}
+
+// wantsOne reports whether fewer than n tasks were pulled and there may be another.
+func (f *Fan[B]) wantsOne(n int64) bool {
+	f.lock()
+	defer f.unlock()
+	f.wanted = 1
+	return f.pulls < n && f.cause == nil && !f.exhausted
 }
 
 // Exhausted reports whether the sequence has ended.

@@ -33,13 +33,10 @@ func TestPulledIsStarted(t *testing.T) {
 			}
 			r := &rig{jobs: jobs, stopped: make(chan struct{})}
 			c := r.config(limit, 1000)
-			c.Pull = func(n *fan.Node[job]) (bool, error) {
-				if i := int(n.Index); i < len(jobs) {
-					time.Sleep(pauses[i])
-					pulled[i] = time.Now()
-					raise(&most, live.Add(1))
-				}
-				return r.pull(n)
+			r.ask = func(n *fan.Node[job]) {
+				time.Sleep(pauses[n.Index])
+				pulled[n.Index] = time.Now()
+				raise(&most, live.Add(1))
 			}
 			c.Run = func(n *fan.Node[job], resumed bool) bool {
 				finished := r.run(n, resumed)
@@ -90,11 +87,10 @@ func TestOneByOne(t *testing.T) {
 		c := r.config(8, 100)
 		var asked int // as many as pulls, at every pull
 		ask(&c, &asked)
-		c.Pull = func(n *fan.Node[job]) (bool, error) {
+		r.ask = func(n *fan.Node[job]) {
 			if asked != int(n.Index)+1 {
 				t.Errorf("%s: task %d is pulled after %d were asked for", name, n.Index, asked)
 			}
-			return r.pull(n)
 		}
 		r.Fan = fan.New(c)
 		for r.read(fan.InOrder) != nil {
