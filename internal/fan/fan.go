@@ -60,7 +60,7 @@ type Fan[B any] struct {
 	workers     int
 	reading     int  // goroutines that wait in Next
 	idle        int  // workers that sleep until there is something for them
-	woken       bool // one of them was woken and has not come back yet
+	coming      bool // one of them was woken, or one was hired, and is on its way
 	looking     bool // a worker is about to sleep, and watches seen
 	pulling     bool // a worker has its turn
 	wanted      int  // tasks that it may still pull
@@ -161,6 +161,7 @@ func (f *Fan[B]) keepJoined() {
 func (f *Fan[B]) hire() {
 	f.workers++
 	f.starts++
+	f.coming = true
 }
 
 // stuck reports whether nothing runs and nothing can start, so that the consumer would wait for ever: what is left is

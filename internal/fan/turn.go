@@ -62,20 +62,19 @@ func (f *Fan[B]) sleep() {
 	f.idle++
 	f.turn.Wait()
 	f.idle--
-	f.woken = false
+	f.coming = false
 }
 
-// summon tells a worker that there is something to do: one that looks, else one that sleeps unless one was woken and is on
-// its way, else a new one.
+// summon tells a worker that there is something to do: one that looks, unless one is on its way already one that sleeps,
+// or else a new one. Who comes and leaves something summons the next.
 func (f *Fan[B]) summon() {
 	switch {
 	case f.looking:
 		f.seen.Store(true)
+	case f.coming:
 	case f.idle > 0:
-		if !f.woken {
-			f.woken = true
-			f.tell(oneWorker)
-		}
+		f.coming = true
+		f.tell(oneWorker)
 	case f.workers < f.c.Limit && f.cause == nil:
 		f.hire()
 	}
@@ -89,7 +88,7 @@ func (f *Fan[B]) draw() *Node[B] {
 		}
 		more := f.held.first != nil || f.pull()
 		if f.held.first != nil && f.cause == nil {
-			f.pulling, f.taking = false, false
+			f.pass()
 			return f.start()
 		}
 		f.give()
@@ -102,13 +101,8 @@ func (f *Fan[B]) draw() *Node[B] {
 	return nil
 }
 
-// pass ends a turn that brought nothing.
-func (f *Fan[B]) pass() {
-	f.pulling, f.taking = false, false
-	if f.looking || f.idle > 0 {
-		f.summon()
-	}
-}
+// pass ends a turn. If it has brought nothing there is nothing to be summoned for: the sequence is at its end.
+func (f *Fan[B]) pass() { f.pulling, f.taking = false, false }
 
 // await waits without the lock. An error of it ends the sequence.
 func (f *Fan[B]) await() bool {

@@ -66,6 +66,7 @@ func (f *Fan[B]) take(ended *Node[B], finished bool) *Node[B] {
 	f.lock()
 	switch {
 	case ended == nil:
+		f.coming = false
 	case finished:
 		f.finish(ended)
 	default:
