@@ -36,8 +36,8 @@ type Action struct {
 
 // A spec is what one constructor call fixed. Copies of an action share it, and that is how they are known as copies.
 type spec struct {
-	in, out reflect.Type // windows; nil for Raw
-	call    func(*attempt) (reflect.Value, error)
+	in, out reflect.Type                        // windows; nil for Raw
+	call    func(*attempt) (out any, err error) // a *Out
 	raw     *rawSpec
 	par     *parallel
 	chunk   reflect.Type // of a streaming action's pieces; nil if it does not stream
@@ -59,14 +59,14 @@ type Keys map[string]string
 // runtime.Goexit fails the step, and then nothing is written.
 func Func[In, Out any](name string, f func(context.Context, In) (Out, error)) *Action {
 	s := &spec{in: reflect.TypeFor[In](), out: reflect.TypeFor[Out]()}
-	s.call = func(a *attempt) (reflect.Value, error) {
+	s.call = func(a *attempt) (any, error) {
 		var fr frame[In]
 		ctx, err := a.enter(&fr.ctx, reflect.ValueOf(&fr.in).Elem())
 		if err != nil {
-			return reflect.Value{}, err
+			return nil, err
 		}
 		out, err := f(ctx, fr.in)
-		return reflect.ValueOf(&out).Elem(), err
+		return &out, err
 	}
 	return newAction(name, s, f == nil)
 }

@@ -20,11 +20,13 @@ type opening struct {
 // begin fills in the opening. Its slices may be those of another branch that has ended.
 func (b *branch) begin(o *opening) error {
 	o.sch, o.inputs, o.result = b.plan.sch, &b.visit.given, &b.plan.result
-	window := b.beginWindow
-	if b.plan.begin == nil {
-		window = b.beginState
+	var err error
+	if b.plan.begin != nil {
+		err = b.beginWindow(o)
+	} else {
+		err = b.beginState(o)
 	}
-	if err := window(o); err != nil || b.special == nil {
+	if err != nil || b.special == nil {
 		return err
 	}
 	return b.beginGiven(o)

@@ -182,16 +182,16 @@ func newMap[In, Sub, Res, Out any](kind, name string, uses []Runnable,
 		return res, l.load(reflect.ValueOf(res).Elem())
 	}
 	s := &spec{in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](), par: par}
-	s.call = func(a *attempt) (reflect.Value, error) {
+	s.call = func(a *attempt) (any, error) {
 		fr := new(frame[In])
 		ctx, err := a.enter(&fr.ctx, reflect.ValueOf(&fr.in).Elem())
 		if err != nil {
-			return reflect.Value{}, err
+			return nil, err
 		}
 		return a.visit(ctx, par, func(ctx context.Context) iter.Seq2[task, error] { return pull(ctx, fr.in) },
-			func(ctx context.Context, f feed) (reflect.Value, error) {
+			func(ctx context.Context, f feed) (any, error) {
 				out, err := reduce(ctx, fr.in, &Results[Sub, Res]{feed: f})
-				return reflect.ValueOf(&out).Elem(), err
+				return &out, err
 			})
 	}
 	a := newAction(name, s, reduce == nil || noStates)

@@ -80,15 +80,16 @@ func (a *attempt) bare(res *result) {
 			a.deliver(out, res)
 			return
 		}
-		a.apply(out, res)
+		a.apply(reflect.ValueOf(out).Elem(), res)
 	}
 }
 
 // deliver takes what the action returned as what reduce reads, as it stands: nobody else will ask for the state.
-func (a *attempt) deliver(out reflect.Value, res *result) {
+func (a *attempt) deliver(out any, res *result) {
+	window := reflect.ValueOf(out).Elem()
 	for i := range a.node.stores {
 		s := &a.node.stores[i]
-		v := s.field.Value(out)
+		v := s.field.Value(window)
 		n, err := s.codec.Normalize(v)
 		if err == nil {
 			err = s.codec.Valid(n)
@@ -102,7 +103,7 @@ func (a *attempt) deliver(out reflect.Value, res *result) {
 		}
 		clip(v)
 	}
-	res.vals, res.out = a.state.vals, out.Addr().Interface()
+	res.vals, res.out = a.state.vals, out
 }
 
 // start begins an attempt of the next node. ctx is the run's.

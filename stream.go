@@ -12,14 +12,14 @@ import (
 // that error.
 func Stream[In, Chunk, Out any](name string, f func(ctx context.Context, in In, emit func(Chunk) error) (Out, error)) *Action {
 	s := &spec{in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](), chunk: reflect.TypeFor[Chunk]()}
-	s.call = func(a *attempt) (reflect.Value, error) {
+	s.call = func(a *attempt) (any, error) {
 		var fr frame[In]
 		ctx, err := a.enter(&fr.ctx, reflect.ValueOf(&fr.in).Elem())
 		if err != nil {
-			return reflect.Value{}, err
+			return nil, err
 		}
 		out, err := f(ctx, fr.in, func(c Chunk) error { return fr.ctx.emit(c) })
-		return reflect.ValueOf(&out).Elem(), err
+		return &out, err
 	}
 	return newAction(name, s, f == nil)
 }

@@ -7,7 +7,6 @@ import (
 	"hash/maphash"
 	"iter"
 	"log/slog"
-	"reflect"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -64,13 +63,13 @@ type visit struct {
 
 // visit runs a parallel action.
 func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Context) iter.Seq2[task, error],
-	reduce func(context.Context, feed) (reflect.Value, error),
-) (reflect.Value, error) {
+	reduce func(context.Context, feed) (any, error),
+) (any, error) {
 	v := &visit{run: a.run, of: a.run.member, node: a.node, seq: a.seq, par: par, depth: a.run.depth() + 1, rerun: a.run.rerun}
 	v.ctx, v.cancel = context.WithCancelCause(ctx)
 	v.given, v.inputs = a.run.sources, a.run.cur.inputs
 	if err := v.equip(); err != nil {
-		return reflect.Value{}, err
+		return nil, err
 	}
 	if a.run.observed() || v.env.observed() {
 		v.id = a.run.identity()
@@ -82,11 +81,10 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	defer v.close(cancelled)
 	if err := v.restore(); err != nil {
 		v.fan.Stop(err)
-		return reflect.Value{}, fromOutside(err)
+		return nil, fromOutside(err)
 	}
 	a.where = "reduce"
-	out, err := v.reduce(reduce)
-	return v.end(out, err)
+	return v.end(v.reduce(reduce))
 }
 
 // equip finds out what the branches have, and claims the root in their store if that is not the step's own.
@@ -182,10 +180,10 @@ func (v *visit) count(b *branch, join int64) int {
 }
 
 // reduce runs the user's function, and leaves it behind if it ignores its cancellation for longer than Grace.
-func (v *visit) reduce(f func(context.Context, feed) (reflect.Value, error)) (reflect.Value, error) {
+func (v *visit) reduce(f func(context.Context, feed) (any, error)) (any, error) {
 	defer v.over.Store(true)
 	type reduced struct {
-		out reflect.Value
+		out any
 		err error
 	}
 	call := func() (r reduced) {
@@ -212,7 +210,7 @@ func (v *visit) reduce(f func(context.Context, feed) (reflect.Value, error)) (re
 }
 
 // end says what the visit came to.
-func (v *visit) end(out reflect.Value, err error) (reflect.Value, error) {
+func (v *visit) end(out any, err error) (any, error) {
 	drained := v.fan.Exhausted()
 	if v.ctx.Err() != nil {
 		v.interrupted()

@@ -9,7 +9,6 @@ func (f *Fan[B]) Node() *Node[B] {
 // may follow before Pull returns.
 func (f *Fan[B]) Add(n *Node[B]) (wanted int) {
 	f.lock()
-	defer f.unlock()
 	f.pulls++
 	f.outstanding++
 	f.tasks.push(n)
@@ -25,7 +24,9 @@ func (f *Fan[B]) Add(n *Node[B]) (wanted int) {
 	} else if f.held.first != nil { // the next one may take its time
 		f.summon()
 	}
-	return f.wanted
+	wanted = f.wanted
+	f.unlock()
+	return wanted
 }
 
 // pull adds a handful of tasks to those that are held. It reports whether there may be more. There is no deferred lock:
