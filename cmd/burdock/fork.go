@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/burdock-go/burdock"
@@ -84,28 +83,13 @@ func (c *fork) Run(ctx context.Context, p *program, db *database) error {
 	})
 }
 
-// origin finds the step that is forked. What stands behind an @ is its number, unless an application has the whole as
-// its id.
+// origin finds the step that is forked.
 func (c *fork) origin(ctx context.Context, store *sqlitestore.Store) (burdock.Checkpoint, error) {
-	name, number := c.Origin, int64(-1)
-	if i := strings.LastIndexByte(name, '@'); i >= 0 {
-		n, wrong := strconv.ParseUint(name[i+1:], 10, 63)
-		if _, err := store.Load(ctx, burdock.Ref{App: name, Seq: -1}); wrong == nil && errors.Is(err, burdock.ErrNotFound) {
-			name, number = name[:i], int64(n)
-		}
-	}
-	latest, err := find(ctx, store, name)
-	if err != nil || number < 0 {
+	latest, step, err := findStep(ctx, store, c.Origin, nil)
+	if err != nil || step == nil {
 		return latest, err
 	}
-	at, err := store.Load(ctx, burdock.Ref{App: latest.App, Seq: number})
-	if errors.Is(err, burdock.ErrNotFound) {
-		return at, &problem{
-			fmt.Sprintf("%s has no step %d; its latest is %d", latest.App, number, latest.Seq),
-			"burdock show " + quoted(latest.App) + " lists its steps",
-		}
-	}
-	return at, err
+	return loadStep(ctx, store, latest, *step)
 }
 
 // unforked says why there is no fork.

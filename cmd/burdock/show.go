@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/burdock-go/burdock"
 	"github.com/burdock-go/burdock/cmd/burdock/internal/inspect"
-	"github.com/burdock-go/burdock/cmd/burdock/internal/term"
 	"github.com/burdock-go/burdock/store/sqlitestore"
 )
 
 // show shows one application.
 type show struct {
-	ID       string `arg:"" help:"An application's id, the beginning of one, a branch's id or path."`
+	ID       string `arg:"" help:"An application's id, the beginning of one, a branch's id or path; @N behind it is --step N."`
 	Step     *int64 `placeholder:"N" help:"One step in full: inputs, changes, the whole error. Step 0 is the beginning."`
 	Branches *int   `placeholder:"N" help:"List the first N branches of each group. Defaults to 5 of those that failed or wait."`
 	State    bool   `help:"The whole state, values not shortened; with --step that after the step."`
@@ -44,10 +42,11 @@ const defaultTroubled = 5
 // Run is called by the parser.
 func (c *show) Run(ctx context.Context, p *program, db *database) error {
 	return db.reading(ctx, p, func(store *sqlitestore.Store) error {
-		latest, err := find(ctx, store, c.ID)
+		latest, step, err := findStep(ctx, store, c.ID, c.Step)
 		if err != nil {
 			return err
 		}
+		c.Step = step
 		s := &showing{show: c, ctx: ctx, program: p, store: store, view: inspect.View{Now: p.now(), Troubled: defaultTroubled}}
 		if c.Branches != nil {
 			s.view.Troubled, s.view.Others = *c.Branches, *c.Branches
@@ -65,35 +64,6 @@ func (c *show) Run(ctx context.Context, p *program, db *database) error {
 		}
 		return s.all()
 	})
-}
-
-// find is inspect.Find with errors for people.
-func find(ctx context.Context, src inspect.Source, name string) (burdock.Checkpoint, error) {
-	c, err := inspect.Find(ctx, src, name)
-	if many, ok := errors.AsType[*inspect.AmbiguousError](err); ok {
-		hint := "name one: " + strings.Join(many.Candidates, ", ")
-		if many.More {
-			hint += ", ..."
-		}
-		return c, &problem{many.Error(), hint}
-	}
-	if errors.Is(err, burdock.ErrNotFound) {
-		if name == "" {
-			return c, &problem{"there is no application without an id", "name one, by its id or the beginning of it; burdock ls lists them"}
-		}
-		return c, &problem{"there is no application " + term.Escape(shortened(name)) + " in the database", "burdock ls lists them"}
-	}
-	return c, err
-}
-
-// longest is how much of a name that stands for nothing is shown. The path of a branch may be long.
-const longest = 1000
-
-func shortened(name string) string {
-	if len(name) <= longest {
-		return name
-	}
-	return fmt.Sprintf("%s... (%d bytes)", name[:longest], len(name))
 }
 
 // json prints everything.

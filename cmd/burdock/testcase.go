@@ -15,7 +15,7 @@ import (
 
 // testcase writes a Go test from a recorded step.
 type testcase struct {
-	ID      string `arg:"" help:"An application's id, the beginning of one, a branch's id or path."`
+	ID      string `arg:"" help:"An application's id, the beginning of one, a branch's id or path; @N behind it is --step N."`
 	Step    *int64 `placeholder:"N" help:"The step. Defaults to the latest."`
 	Graph   string `placeholder:"EXPR" help:"The graph or action as a Go expression, such as survey.Graph(). Defaults to a place where the test names it."`
 	Import  string `placeholder:"PATH" help:"The import path of the package that the graph is of. Defaults to none."`
@@ -44,10 +44,11 @@ func (c *testcase) Validate() error {
 // Run is called by the parser.
 func (c *testcase) Run(ctx context.Context, p *program, db *database) error {
 	return db.reading(ctx, p, func(store *sqlitestore.Store) error {
-		latest, err := find(ctx, store, c.ID)
+		latest, step, err := findStep(ctx, store, c.ID, c.Step)
 		if err != nil {
 			return err
 		}
+		c.Step = step
 		s, err := c.recorded(ctx, store, latest)
 		if err != nil {
 			return err
@@ -79,14 +80,7 @@ func (c *testcase) recorded(ctx context.Context, store inspect.Source, latest bu
 	s := &source{graph: c.Graph, imported: c.Import, pkg: c.Package, step: latest}
 	if c.Step != nil {
 		var err error
-		s.step, err = store.Load(ctx, burdock.Ref{App: latest.App, Seq: *c.Step})
-		if errors.Is(err, burdock.ErrNotFound) {
-			return nil, &problem{
-				fmt.Sprintf("%s has no step %d; its latest is %d", latest.App, *c.Step, latest.Seq),
-				"burdock show " + quoted(latest.App) + " lists its steps",
-			}
-		}
-		if err != nil {
+		if s.step, err = loadStep(ctx, store, latest, *c.Step); err != nil {
 			return nil, err
 		}
 	}
