@@ -96,7 +96,7 @@ func (f *Fan[B]) startLocked() {
 }
 
 // Next waits for the next result in the given order. It returns nil when there is none left, when what is left is
-// suspended, see Suspended, or when the fan was stopped, see Cause.
+// suspended, or when the fan was stopped: see Over, Suspend and Cause.
 func (f *Fan[B]) Next(order Order) *Node[B] {
 	f.lock()
 	defer f.unlock()
@@ -175,6 +175,14 @@ func (f *Fan[B]) Suspended() bool {
 	f.lock()
 	defer f.unlock()
 	return f.cause == nil && f.stuck()
+}
+
+// Over reports whether Next returns nil for good. If it has returned nil and the fan is not over, what was left was
+// suspended then, and may have been resumed since.
+func (f *Fan[B]) Over() bool {
+	f.lock()
+	defer f.unlock()
+	return f.cause != nil || f.exhausted && f.tasks.first == nil
 }
 
 // Suspend stops the fan with cause if nothing is left but suspended tasks, and reports whether it did. A task that is
