@@ -45,7 +45,7 @@ const (
 // A Fan is one run over one sequence.
 type Fan[B any] struct {
 	c    Config[B]
-	gone chan struct{} // closed when the last worker has ended after Close began
+	gone chan struct{} // closed when the last worker has ended after Stop
 	many bool          // workers can run at one moment
 
 	gate        // guards what follows
@@ -168,13 +168,6 @@ func (f *Fan[B]) hire() {
 // suspended, or finished behind a suspended task.
 func (f *Fan[B]) stuck() bool {
 	return f.waiting > 0 && f.active == 0 && !f.taking && f.held.first == nil && (f.exhausted || f.full())
-}
-
-// Suspended reports whether tasks are suspended and nothing else is left to deliver or run.
-func (f *Fan[B]) Suspended() bool {
-	f.lock()
-	defer f.unlock()
-	return f.cause == nil && f.stuck()
 }
 
 // Over reports whether Next returns nil for good. If it has returned nil and the fan is not over, what was left was
