@@ -38,6 +38,7 @@ func (v *visit) await(rate Limiter) (err error) {
 // where the sequence yielded them, see handfuls.
 func (v *visit) pull(wanted int) (more bool, err error) {
 	defer func() {
+		v.wanted = 0 // also when the sequence has broken: it may have kept its yield
 		if p := recover(); p != nil {
 			more, err = false, &PanicError{Where: "states", Value: p, Stack: debug.Stack()}
 		}
@@ -45,11 +46,8 @@ func (v *visit) pull(wanted int) (more bool, err error) {
 			v.run.tree.tokens <- struct{}{} // the branch, or whoever gives it back, has one of its own
 		}
 	}()
-	if v.wanted = wanted; v.run.tree.grace > 0 { // what is left behind must not add a branch some day
-		v.wanted = 1
-	}
+	v.wanted = wanted
 	t, err, more := v.nextTask()
-	v.wanted = 0
 	switch {
 	case v.broken != nil:
 		return false, v.broken
@@ -139,7 +137,9 @@ func (v *visit) nextApart() (t task, err error, more bool) {
 		err  error
 		more bool
 	}
+	back := make(chan struct{})
 	p, how := apart(v.ctx, v.run.tree.grace, func() (p one) {
+		defer close(back)
 		defer func() {
 			if value := recover(); value != nil {
 				p = one{err: &PanicError{Where: "states", Value: value, Stack: debug.Stack()}}
@@ -150,6 +150,11 @@ func (v *visit) nextApart() (t task, err error, more bool) {
 	})
 	switch how {
 	case leaked:
+		go func() { // should it yield after all, it learns that no more is wanted, and ends
+			defer func() { _ = recover() }()
+			<-back
+			v.stop()
+		}()
 		v.lost = v.leak("states")
 		return t, v.lost, false
 	case vanished:

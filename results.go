@@ -107,7 +107,7 @@ func (v *visit) take(order fan.Order) (delivery, bool) {
 	}
 	n := v.fan.Next(order)
 	for n == nil {
-		if !v.fan.Suspended() || !v.suspend() {
+		if v.fan.Over() || !v.suspend() {
 			return delivery{}, false
 		}
 		n = v.fan.Next(order)

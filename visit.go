@@ -76,7 +76,11 @@ func (a *attempt) visit(ctx context.Context, par *parallel, pull func(context.Co
 	}
 	v.fan = fan.New(v.config())
 	a.where = "states"
-	v.next, v.stop = iter.Pull2(v.handfuls(pull(v.pulling())))
+	seq := pull(v.pulling())
+	if v.run.tree.grace <= 0 { // what is left behind must not add a branch some day, nor look whether it may
+		seq = v.handfuls(seq)
+	}
+	v.next, v.stop = iter.Pull2(seq)
 	cancelled := context.AfterFunc(ctx, func() { v.fan.Stop(outside{context.Cause(ctx)}) })
 	defer v.close(cancelled)
 	if err := v.restore(); err != nil {

@@ -45,7 +45,7 @@ const (
 // A Fan is one run over one sequence.
 type Fan[B any] struct {
 	c    Config[B]
-	gone chan struct{} // closed when the last worker has ended after Close began
+	gone chan struct{} // closed when the last worker has ended after Stop
 	many bool          // workers can run at one moment
 
 	gate        // guards what follows
@@ -96,7 +96,7 @@ func (f *Fan[B]) startLocked() {
 }
 
 // Next waits for the next result in the given order. It returns nil when there is none left, when what is left is
-// suspended, see Suspended, or when the fan was stopped, see Cause.
+// suspended, or when the fan was stopped: see Over, Suspend and Cause.
 func (f *Fan[B]) Next(order Order) *Node[B] {
 	f.lock()
 	defer f.unlock()
@@ -170,11 +170,12 @@ func (f *Fan[B]) stuck() bool {
 	return f.waiting > 0 && f.active == 0 && !f.taking && f.held.first == nil && (f.exhausted || f.full())
 }
 
-// Suspended reports whether tasks are suspended and nothing else is left to deliver or run.
-func (f *Fan[B]) Suspended() bool {
+// Over reports whether Next returns nil for good. If it has returned nil and the fan is not over, what was left was
+// suspended then, and may have been resumed since.
+func (f *Fan[B]) Over() bool {
 	f.lock()
 	defer f.unlock()
-	return f.cause == nil && f.stuck()
+	return f.cause != nil || f.exhausted && f.tasks.first == nil
 }
 
 // Suspend stops the fan with cause if nothing is left but suspended tasks, and reports whether it did. A task that is

@@ -187,7 +187,7 @@ func TestNextAgainstModel(t *testing.T) {
 					time.Sleep(time.Duration(rnd.IntN(4)) * time.Millisecond)
 				}
 			}
-			if len(seen) != len(jobs) || r.Cause() != nil || r.Suspended() {
+			if len(seen) != len(jobs) || r.Cause() != nil || !r.Over() {
 				t.Errorf("seed %d: %d of %d results, cause %v", seed, len(seen), len(jobs), r.Cause())
 			}
 			if m := r.most.Load(); m > int64(limit) {
@@ -368,8 +368,8 @@ func TestSuspended(t *testing.T) {
 					for n := r.read(test.order); n != nil; n = r.read(test.order) {
 						got = append(got, n.Index)
 					}
-					if !slices.Equal(got, test.want) || !r.Suspended() {
-						t.Errorf("got %v, want %v; suspended %v", got, test.want, r.Suspended())
+					if !slices.Equal(got, test.want) || r.Over() {
+						t.Errorf("got %v, want %v; over %v", got, test.want, r.Over())
 					}
 					if r.Pulled() != test.pulls {
 						t.Errorf("%d pulled, want %d", r.Pulled(), test.pulls)

@@ -52,8 +52,8 @@ func (f *Fan[B]) handful() int {
 	return min((f.c.Limit-f.active+1)/2, mostAhead)
 }
 
-// ask asks the sequence. Its error stops the fan in the same breath: otherwise the consumer could take
-// a broken sequence for one that has ended.
+// ask asks the sequence. Its error stops the fan in the same breath: otherwise the consumer could take a broken sequence
+// for one that has ended.
 func (f *Fan[B]) ask(wanted int) (more bool) {
 	returned := false
 	defer func() {

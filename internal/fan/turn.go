@@ -35,7 +35,7 @@ func (f *Fan[B]) takeLocked() *Node[B] {
 	return nil
 }
 
-// start starts the first task that is held. It sees to it that somebody else takes what is left.
+// start starts the first task that is held. It sees to it that somebody else takes what is left, or the turn.
 func (f *Fan[B]) start() *Node[B] {
 	n := f.held.first
 	f.held.remove(n)

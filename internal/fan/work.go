@@ -44,6 +44,9 @@ func (f *Fan[B]) vanished() {
 func (f *Fan[B]) left() {
 	f.lock()
 	f.workers--
+	if f.held.first != nil { // resumed since this worker found nothing, when there was no room for one more
+		f.summon()
+	}
 	if f.workers == 0 {
 		if f.cause != nil && !f.empty {
 			f.empty = true
