@@ -44,9 +44,9 @@ const (
 
 // A Fan is one run over one sequence.
 type Fan[B any] struct {
-	c    Config[B]
-	gone chan struct{} // closed when the last worker has ended after Stop
-	many bool          // workers can run at one moment
+	c        Config[B]
+	gone     chan struct{} // closed when the last worker has ended after Stop
+	parallel bool          // workers can run at one moment
 
 	gate        // guards what follows
 	tasks       list[B]
@@ -76,7 +76,7 @@ type Fan[B any] struct {
 
 // New makes a Fan. Nothing runs before Start or Next.
 func New[B any](c Config[B]) *Fan[B] {
-	f := &Fan[B]{c: c, gone: make(chan struct{}), many: runtime.GOMAXPROCS(0) > 1}
+	f := &Fan[B]{c: c, gone: make(chan struct{}), parallel: runtime.GOMAXPROCS(0) > 1}
 	f.init(func() { f.work(nil, false) })
 	f.tasks.at, f.held.at, f.joined.at = inTasks, inHeld, inJoined
 	return f

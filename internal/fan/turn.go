@@ -19,7 +19,7 @@ const (
 // A turn is not handed over: whoever runs takes it before whoever has to be woken. With quick tasks few workers then
 // do everything, and the others sleep; handing over, eight workers cost twice as much as one.
 func (f *Fan[B]) takeLocked() *Node[B] {
-	for looked := !f.many; f.cause == nil; looked = true {
+	for looked := !f.parallel; f.cause == nil; looked = true {
 		switch {
 		case f.held.first != nil && f.c.Take == nil: // else it is started with a token, by whose turn it is
 			return f.start()
