@@ -22,17 +22,17 @@ func TestBranchesOfEarlierCallsThatReduceDoesNotNeedAreCancelled(t *testing.T) {
 		}, burdock.First[twigOut, burdock.None, twigKey], &burdock.MapOptions{Limit: 1})
 	g := burdock.MustGraph("g", burdock.Node(outer))
 
-	for _, how := range []string{"waiting", "running"} {
-		t.Run(how, func(t *testing.T) {
+	for _, how := range []burdock.Status{burdock.StatusWaiting, burdock.StatusRunning, burdock.StatusCancelled, burdock.StatusFailed} {
+		t.Run(string(how), func(t *testing.T) {
 			store := memory()
 			runTo(t, newApp(t, g, stored(store, nil)), burdock.StopWaiting)
-			if how == "running" { // as a killed process leaves them behind
+			if how != burdock.StatusWaiting { // as a killed process leaves them behind, with others that wait below
 				c, err := store.Claim(t.Context(), "app")
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, cp := range branchRecords(t, store, burdock.Ref{App: "app", Seq: 1}) {
-					cp.Status, cp.Needs = burdock.StatusRunning, nil
+					cp.Status, cp.Needs = how, nil
 					if err := store.Save(t.Context(), c.Fence(), []burdock.Checkpoint{cp}); err != nil {
 						t.Fatal(err)
 					}

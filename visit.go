@@ -280,7 +280,8 @@ func (v *visit) leaks() []error {
 }
 
 // tidy writes what a visit whose reduce has returned leaves behind: records of branches that are of no use any more,
-// and branches that wait for what nobody needs, or that a killed process left in the midst of a step. A function that Grace left behind does not undo what reduce returned.
+// and branches that wait for what nobody needs, or that a killed process left in the midst of a step, or failed or
+// cancelled with others that wait below. A function that Grace left behind does not undo what reduce returned.
 func (v *visit) tidy(drained bool) error {
 	for _, err := range v.leaks() {
 		v.run.tree.logger.Warn("burdock: a function was left behind", slog.Any("error", err))
@@ -290,7 +291,7 @@ func (v *visit) tidy(drained bool) error {
 			n.B.fate = fateCancelled
 			n.B.tell(v.ctx)
 		}
-		if n.B.records() && n.B.fate == fateCancelled {
+		if n.B.records() && (n.B.fate == fateCancelled || n.Skipped() && n.B.run.status != "") {
 			if err := v.cancelLeft(n); err != nil {
 				return err
 			}
