@@ -121,7 +121,7 @@ func (t *tree) unfinishedBelow(ctx context.Context, parent Ref, change func(*Che
 				change(&cp)
 				swept = append(swept, mark{l, cp})
 				below = append(below, cp.Ref())
-			case StatusCancelled: // itself, but maybe not all that is below
+			case StatusCancelled, StatusFailed: // itself, but maybe not all that is below
 				below = append(below, cp.Ref())
 			}
 		}

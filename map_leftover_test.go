@@ -51,6 +51,34 @@ func TestBranchesOfEarlierCallsThatReduceDoesNotNeedAreCancelled(t *testing.T) {
 	}
 }
 
+// I6: below a branch whose failure is a result nothing waits any more, however deep it is.
+func TestNothingWaitsBelowACollectedFailure(t *testing.T) {
+	var log notes
+	bad := burdock.Func("bad", func(context.Context, twigIn) (twigOut, error) { return twigOut{}, errors.New("no") })
+	inner := func(name string, with burdock.Runnable) *burdock.Action {
+		return burdock.MapActions(name, []burdock.Runnable{asking(&log), with},
+			func(context.Context, burdock.None) (twigKey, error) { return twigKey{"?x"}, nil },
+			func(_ context.Context, _ burdock.None, rs *twigResults) (bunch, error) {
+				return bunch{wordsOf(rs.OK())}, rs.Err()
+			}, &burdock.MapOptions{Limit: 1})
+	}
+	join := burdock.Func("join", func(_ context.Context, b bunch) (twigOut, error) { return twigOut{b.Words[0]}, nil })
+	deeper := burdock.MustGraph("deeper", burdock.Chain(inner("lower", bad), join))
+	outer := burdock.MapStates("outer", burdock.MustGraph("deep", burdock.Chain(inner("upper", deeper), join)),
+		func(context.Context, burdock.None) iter.Seq2[twigKey, error] {
+			return burdock.Each([]string{"a", "b"}, func(n string) twigKey { return twigKey{n} })
+		}, func(_ context.Context, _ burdock.None, rs *twigResults) (bunch, error) {
+			return bunch{wordsOf(rs.All())}, nil
+		}, &burdock.MapOptions{Failures: burdock.Collect})
+	store := memory()
+	runTo(t, newApp(t, burdock.MustGraph("g", burdock.Node(outer)), stored(store, nil)), burdock.StopDone)
+	for cp, err := range store.List(t.Context(), burdock.Query{Root: "app", Latest: true}) {
+		if err != nil || cp.Status == burdock.StatusWaiting || cp.Status == burdock.StatusRunning {
+			t.Errorf("%s is %s at the end, %v", cp.Path, cp.Status, err)
+		}
+	}
+}
+
 // R1, R4: a step that is cancelled between two attempts, while it waits for the next, goes on with the number and the
 // budget that it had.
 func TestStepCancelledBetweenAttemptsKeepsThem(t *testing.T) {

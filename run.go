@@ -323,10 +323,11 @@ func (r *runner) failed(status Status, res *result, h *hooks) (ending, bool, err
 	return end, more, nil
 }
 
-// unneeded adds to a batch the record of a failed step, and before it those of its unfinished branches if an error route
-// has left them behind for good.
+// unneeded adds to a batch the record of a failed step, and before it those of its unfinished branches if they are left
+// behind for good: by an error route, or since the failure is a result that reduce is handed.
 func (r *runner) unneeded(batch []Checkpoint, cp Checkpoint) ([]Checkpoint, error) {
-	if r.cur.node.action.spec.par == nil && !r.spawned || cp.Next == "" {
+	parallel := r.cur.node.action.spec.par != nil || r.spawned
+	if !parallel || cp.Next == "" && (cp.Join == 0 || !r.visit.collects()) {
 		return append(batch, cp), nil
 	}
 	why := newFailure(r.wrap(ErrSibling), cp.Action, cp.Seq, cp.Attempt, r.plan.sentinels)
