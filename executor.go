@@ -415,7 +415,11 @@ func (v *visit) stamp(ctx context.Context, b *branch) error {
 		return err
 	}
 	cp.Join, cp.Messages = v.fan.Joined(b.node), append(cp.Messages, b.run.messages...)
-	return l.save(ctx, []Checkpoint{cp})
+	batch, err := b.run.unneeded(ctx, nil, cp)
+	if err != nil {
+		return err
+	}
+	return l.save(ctx, batch)
 }
 
 // unable ends a branch that no worker could run.
@@ -429,8 +433,12 @@ func (v *visit) unable(ctx context.Context, b *branch, why error) (ending, error
 	r.count()
 	cp := r.checkpoint(StatusFailed)
 	cp.Error, cp.Join = newFailure(err, r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels), r.join(true)
-	if err := r.commit(ctx, nil, cp); err != nil {
-		return endFatal, err
+	batch, failed := r.unneeded(ctx, nil, cp)
+	if failed == nil {
+		failed = r.commit(ctx, nil, batch...)
+	}
+	if failed != nil {
+		return endFatal, failed
 	}
 	return endFailed, err
 }

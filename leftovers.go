@@ -101,6 +101,41 @@ func (v *visit) sweep(parent Ref, change func(*Checkpoint)) error {
 	return err
 }
 
+// unneeded adds to a batch the record of an ended step, and before it those of its unfinished branches if nobody comes back
+// to them.
+func (r *runner) unneeded(ctx context.Context, batch []Checkpoint, cp Checkpoint) ([]Checkpoint, error) {
+	cause := ErrSibling
+	if cp.Status == StatusCompleted {
+		cause = ErrNotNeeded
+	}
+	if !r.leavesBehind(&cp) {
+		return append(batch, cp), nil
+	}
+	ctx = context.WithoutCancel(ctx) // it is part of a save
+	why := newFailure(r.wrap(cause), cp.Action, cp.Seq, cp.Attempt, r.plan.sentinels)
+	swept, err := r.tree.unfinishedBelow(ctx, cp.Ref(), cancelling(why))
+	if err != nil {
+		return nil, err
+	}
+	own, err := r.elsewhere(ctx, swept)
+	return append(append(batch, own...), cp), err
+}
+
+// leavesBehind reports whether an ended step has, or may have, branches that nobody comes back to: its action has done
+// without what it has spawned, an error route goes on without them, or what the application has come to is a result that
+// reduce is handed. Those of a map whose reduce has returned are the visit's affair, see tidy.
+func (r *runner) leavesBehind(cp *Checkpoint) bool {
+	if cp.Status == StatusCompleted {
+		return r.spawned
+	}
+	isResult := cp.Join != 0 && r.visit.par != spawning && r.visit.par.opts.Failures != FailFast
+	if cp.Next == "" && !isResult {
+		return false
+	}
+	n := r.plan.named(cp.Action)
+	return n == nil || n.action.spec.par != nil || r.spawned || r.has.executor != nil // a worker may have spawned
+}
+
 // unfinishedBelow returns the records of the branches of a step that wait, or that an earlier process left in the midst
 // of one, and of what is below them, each changed by change.
 func (t *tree) unfinishedBelow(ctx context.Context, parent Ref, change func(*Checkpoint)) ([]mark, error) {

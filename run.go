@@ -126,7 +126,11 @@ func (r *runner) interrupted(ctx context.Context) (ending, error) {
 		cp := r.checkpoint(StatusCancelled)
 		cp.RetryAt, cp.Error = r.retryAt, newFailure(err, r.next.action.name, r.seq+1, r.attempt, r.plan.sentinels)
 		cp.Join = r.join(asked)
-		if err := r.commit(ctx, nil, cp); err != nil {
+		batch, err := r.unneeded(ctx, nil, cp)
+		if err == nil {
+			err = r.commit(ctx, nil, batch...)
+		}
+		if err != nil {
 			return endFatal, err
 		}
 		r.status, r.rerun, r.revisit = StatusCancelled, true, true
@@ -237,7 +241,10 @@ func (r *runner) register(res *result, h *hooks) error {
 			cp.Next = res.to.action.name
 		}
 		cp.Halted = h.halts(r.cur.node, res.to)
-		if kept, err := r.commitEnded(ended, r.withSnapshot(append(batch, cp), res.vals)); err != nil {
+		if batch, err = r.unneeded(r.cur.ctx, batch, cp); err != nil {
+			return err
+		}
+		if kept, err := r.commitEnded(ended, r.withSnapshot(batch, res.vals)); err != nil {
 			if kept {
 				done := *res
 				r.later(func() { r.pass(&done) }, StatusCompleted, nil)
@@ -296,7 +303,7 @@ func (r *runner) failed(status Status, res *result, h *hooks) (ending, bool, err
 		}
 		batch, err := r.preceding()
 		if err == nil {
-			batch, err = r.unneeded(batch, cp)
+			batch, err = r.unneeded(r.cur.ctx, batch, cp)
 		}
 		if err != nil {
 			return endFatal, false, err
@@ -321,22 +328,6 @@ func (r *runner) failed(status Status, res *result, h *hooks) (ending, bool, err
 	}
 	end, more := r.follow(h, step)
 	return end, more, nil
-}
-
-// unneeded adds to a batch the record of a failed step, and before it those of its unfinished branches if they are left
-// behind for good: by an error route, or since the failure is a result that reduce is handed.
-func (r *runner) unneeded(batch []Checkpoint, cp Checkpoint) ([]Checkpoint, error) {
-	parallel := r.cur.node.action.spec.par != nil || r.spawned
-	if !parallel || cp.Next == "" && (cp.Join == 0 || !r.visit.collects()) {
-		return append(batch, cp), nil
-	}
-	why := newFailure(r.wrap(ErrSibling), cp.Action, cp.Seq, cp.Attempt, r.plan.sentinels)
-	swept, err := r.tree.unfinishedBelow(r.cur.ctx, cp.Ref(), cancelling(why))
-	if err != nil {
-		return nil, err
-	}
-	own, err := r.elsewhere(r.cur.ctx, swept)
-	return append(append(batch, own...), cp), err
 }
 
 // divert moves the position to the handler of a failed step; without one the step is the next one again.

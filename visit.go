@@ -175,9 +175,6 @@ func (v *visit) failed(b *branch) {
 	}
 }
 
-// collects reports whether the failure of a branch may be a result.
-func (v *visit) collects() bool { return v.par != spawning && v.par.opts.Failures != FailFast }
-
 // count returns how many branches have failed.
 func (v *visit) count(b *branch, join int64) int {
 	v.mu.Lock()
