@@ -91,6 +91,20 @@ func (r *rig) pull(int) (bool, error) {
 	}
 }
 
+// lend gives the rig's tasks so many tokens.
+func (r *rig) lend(c *fan.Config[job], tokens int) {
+	r.tokens = make(chan struct{}, tokens)
+	c.Take = func() bool {
+		select {
+		case r.tokens <- struct{}{}:
+			return true
+		case <-r.stopped:
+			return false
+		}
+	}
+	c.Give = func() { <-r.tokens }
+}
+
 func raise(most *atomic.Int64, n int64) {
 	for {
 		old := most.Load()
@@ -249,7 +263,8 @@ func TestSequenceGoexitStops(t *testing.T) {
 func TestStopAndCloseAtAnyMoment(t *testing.T) {
 	for i := range 2000 {
 		rnd := rand.New(rand.NewPCG(uint64(i), 2))
-		r := &rig{stopped: make(chan struct{}), jobs: make([]job, 50), tokens: make(chan struct{}, 1+rnd.IntN(3))}
+		r := &rig{stopped: make(chan struct{}), jobs: make([]job, 50)}
+		tokens := 1 + rnd.IntN(3)
 		for j := range r.jobs {
 			r.jobs[j].goexit = rnd.IntN(10) == 0
 			r.jobs[j].suspend = rnd.IntN(10) == 0
@@ -258,15 +273,7 @@ func TestStopAndCloseAtAnyMoment(t *testing.T) {
 			}
 		}
 		c := r.config(1+rnd.IntN(6), 1+rnd.IntN(40))
-		c.Take = func() bool {
-			select {
-			case r.tokens <- struct{}{}:
-				return true
-			case <-r.stopped:
-				return false
-			}
-		}
-		c.Give = func() { <-r.tokens }
+		r.lend(&c, tokens)
 		r.Fan = fan.New(c)
 		r.Start()
 		var wg sync.WaitGroup

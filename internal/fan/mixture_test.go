@@ -61,16 +61,7 @@ func TestMixture(t *testing.T) {
 				c.Await = func() error { time.Sleep(rate); return nil }
 			}
 			if rnd.IntN(3) == 0 {
-				r.tokens = make(chan struct{}, 1+rnd.IntN(limit))
-				c.Take = func() bool {
-					select {
-					case r.tokens <- struct{}{}:
-						return true
-					case <-r.stopped:
-						return false
-					}
-				}
-				c.Give = func() { <-r.tokens }
+				r.lend(&c, 1+rnd.IntN(limit))
 			}
 			r.Fan = fan.New(c)
 			if rnd.IntN(4) == 0 && len(jobs) > 3 {
@@ -145,16 +136,7 @@ func TestMixtureAtSpeed(t *testing.T) {
 		waited := make([]atomic.Bool, len(jobs))
 		resumes := make(chan *fan.Node[job], len(jobs))
 		if rnd.IntN(4) == 0 {
-			r.tokens = make(chan struct{}, 1+rnd.IntN(limit))
-			c.Take = func() bool {
-				select {
-				case r.tokens <- struct{}{}:
-					return true
-				case <-r.stopped:
-					return false
-				}
-			}
-			c.Give = func() { <-r.tokens }
+			r.lend(&c, 1+rnd.IntN(limit))
 		}
 		c.Run = func(n *fan.Node[job], resumed bool) bool {
 			if suspends[n.Index] && !resumed && !waited[n.Index].Swap(true) {
